@@ -1,0 +1,58 @@
+# Two commands for a newcomer: `make demo` and `make test`. Both install into .venv and need nothing before them.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+SRC := callcause collectors dashboards diagnosis runbooks bench tests callcause_error.py
+PYTEST_ARGS ?=
+
+.PHONY: demo test lint unit bench fuzz soak evaluate lock clean
+
+demo: .venv/.demo
+	$(BIN)/callcause demo
+
+test: .venv/.dev lint unit
+
+lint: .venv/.dev
+	$(BIN)/ruff format --check $(SRC)
+	$(BIN)/ruff check $(SRC)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/callcause runbooks lint
+
+unit: .venv/.dev
+	$(BIN)/pytest -n 2 $(PYTEST_ARGS)
+
+bench: .venv/.dev
+	$(BIN)/python -m bench
+
+evaluate: .venv/.dev
+	$(BIN)/python -m bench.accuracy
+
+lock:
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group build pyproject.toml -o requirements.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group dev pyproject.toml -o requirements-dev.lock
+
+.venv/bin/python:
+	@if command -v uv >/dev/null; then uv venv --quiet --python $(PYTHON) .venv; else $(PYTHON) -m venv .venv; fi
+
+# The locks carry hashes; the build backend comes from the lock too, so that nothing unpinned is fetched.
+define install
+	@if command -v uv >/dev/null; then \
+	  uv pip install --quiet --python $(BIN)/python --require-hashes -r $(1) && \
+	  uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e . ; \
+	else \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1) && \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . ; \
+	fi
+	@touch $@
+endef
+
+.venv/.demo: requirements.lock pyproject.toml | .venv/bin/python
+	$(call install,requirements.lock)
+
+.venv/.dev: requirements-dev.lock pyproject.toml | .venv/bin/python
+	$(call install,requirements-dev.lock)
+	@touch .venv/.demo
+
+clean:
+	rm -rf .venv demo

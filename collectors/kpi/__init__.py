@@ -1,0 +1,1 @@
+"""The KPI catalogue, its formulas, baselines and worst cells."""

@@ -1,0 +1,1 @@
+"""The fourteen outside records: schemas, table readers, validation, pseudonyms."""

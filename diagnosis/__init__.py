@@ -1,0 +1,1 @@
+"""Evidence, checks, ranking and verdict for complaint tickets."""

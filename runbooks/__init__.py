@@ -1,0 +1,1 @@
+"""Runbooks as data, with their loader and lint."""
