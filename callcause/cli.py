@@ -1,0 +1,110 @@
+"""The command line: `callcause --help`. Exit statuses follow the outside contract."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from callcause.commands import diagnosing, evaluating, ingesting, runbook_shelf, simulating
+from callcause.terminal import fail
+from callcause_error import CallcauseError
+
+app = typer.Typer(
+    name="callcause",
+    help="From VoLTE complaint tickets and network files to ranked, explained causes.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=True,
+)
+app.add_typer(runbook_shelf.app, name="runbooks")
+
+StoreOption = Annotated[Path, typer.Option("--store", help="Folder of the store; made when it is not there.")]
+ConfigOption = Annotated[Optional[Path], typer.Option("--config", help="TOML configuration.")]  # noqa: UP045 typer reads it
+RunbooksOption = Annotated[
+    Optional[list[Path]],  # noqa: UP045
+    typer.Option("--runbooks", help="Folder with the operator's own runbooks, laid over ours."),
+]
+
+
+@app.command()
+def simulate(
+    folder: Annotated[Path, typer.Argument(help="Folder to write into.")],
+    cells: Annotated[int, typer.Option(min=3, help="Cells of the network.")] = 60,
+    days: Annotated[int, typer.Option(min=1, help="Days of history.")] = 8,
+    tickets: Annotated[int, typer.Option(min=1, help="Complaint tickets.")] = 60,
+    seed: Annotated[int, typer.Option(help="Seed; the same seed writes the same bytes.")] = 1,
+) -> None:
+    """Write a network's files as real systems write them, its complaints, and apart from them truth.csv."""
+    simulating.run(folder, cells=cells, days=days, tickets=tickets, seed=seed)
+
+
+@app.command()
+def ingest(
+    paths: Annotated[list[Path], typer.Argument(help="Files and folders.")],
+    store: StoreOption,
+    config: ConfigOption = None,
+    unmapped: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--unmapped", help="Write the unmapped counters as a ready map here, not to stderr."),
+    ] = None,
+) -> None:
+    """Read files and folders, recognise each format by its content, store it once."""
+    raise typer.Exit(ingesting.run(store, paths, config, unmapped))
+
+
+@app.command()
+def diagnose(
+    store: StoreOption,
+    tickets: Annotated[Optional[Path], typer.Argument(help="Ticket table; without it all in the store.")] = None,  # noqa: UP045
+    ticket: Annotated[Optional[str], typer.Option("--ticket", help="Only this ticket.")] = None,  # noqa: UP045
+    form: Annotated[diagnosing.Form, typer.Option("--format", help="table, json or html.")] = diagnosing.Form.table,
+    output: Annotated[Optional[Path], typer.Option("--output", help="File (html: file or folder).")] = None,  # noqa: UP045
+    runbooks: RunbooksOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Say for each ticket which network cause is behind it, how sure, what proves it, who must act."""
+    diagnosing.run(store, tickets, ticket, form, output, tuple(runbooks or ()), config)
+
+
+@app.command()
+def evaluate(
+    results: Annotated[Path, typer.Argument(help="JSON of `callcause diagnose --format json`.")],
+    truth: Annotated[Path, typer.Option("--truth", help="truth.csv: ticket_id,cause_id.")],
+) -> None:
+    """Print top-1, top-3, calibration error and wrong blame, per category and in all."""
+    evaluating.run(truth, results)
+
+
+@app.command()
+def worst(
+    store: StoreOption,
+    kpi: Annotated[str, typer.Option("--kpi", help="KPI id of the catalogue.")] = "erab_drop_ratio_qci1_cell",
+    at: Annotated[Optional[str], typer.Option("--at", help="RFC 3339 time; without it the last stored hour.")] = None,  # noqa: UP045
+    top: Annotated[int, typer.Option("--top", min=1, help="How many cells.")] = 20,
+) -> None:
+    """List the worst cells of a KPI with limit, baseline and evidence."""
+    diagnosing.worst(store, kpi, at, top)
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Option("--folder", help="Where the demo network goes.")] = Path("demo"),
+    seed: Annotated[int, typer.Option(help="Seed of the network.")] = 7,
+) -> None:
+    """Simulate a small network with faults, ingest it, diagnose its tickets, show the table and the report."""
+    simulating.demo(folder, seed)
+
+
+def main() -> None:
+    """Run the command line; every error of ours ends as one message and its exit status."""
+    try:
+        app()
+    except CallcauseError as error:
+        sys.exit(fail(error))
+
+
+if __name__ == "__main__":
+    main()

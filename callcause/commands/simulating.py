@@ -1,0 +1,36 @@
+"""`callcause simulate` and `callcause demo`."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from callcause.commands import diagnosing, ingesting
+from callcause.evaluation import evaluate
+from callcause.simulator import simulate
+from callcause.terminal import out, progress, say
+
+DEMO_CELLS, DEMO_DAYS, DEMO_TICKETS = 60, 8, 40
+
+
+def run(folder: Path, *, cells: int, days: int, tickets: int, seed: int) -> None:
+    """Write a simulated network."""
+    with progress("simulate"):
+        simulate(folder, cells=cells, days=days, tickets=tickets, seed=seed)
+    say(f"network, tickets.csv and truth.csv are in {folder}")
+
+
+def demo(folder: Path, seed: int) -> None:
+    """Show the whole way on a small network; the folder is made anew."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    run(folder / "files", cells=DEMO_CELLS, days=DEMO_DAYS, tickets=DEMO_TICKETS, seed=seed)
+    store = folder / "store"
+    ingesting.run(store, [folder / "files"], None, folder / "unmapped.yaml")
+    batch = diagnosing.diagnosis_of(store, None, None, (), None)
+    results = folder / "results.json"
+    batch.write_json(results)
+    page = diagnosing.write_html(store, batch, folder / "report")
+    diagnosing.print_table(batch)
+    out.print(evaluate(folder / "files" / "truth.csv", results).table(), markup=False, highlight=False)
+    out.print(f"results: {results}\nreport:  {page.resolve().as_uri()}", markup=False, highlight=False)
