@@ -1,0 +1,114 @@
+"""Stories of tickets: results joined with the records and KPI courses that stand behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from collectors.kpi.catalogue import Catalogue
+from collectors.store.store import Store
+from dashboards.report.course import Course
+from dashboards.report.story import Story
+from diagnosis.engine import DiagnosisBatch
+from runbooks.loader import Runbooks
+
+DAYS_BEFORE, DAYS_AFTER, WEEKS = 7, 1, 4
+COURSES = 4
+HOUR = timedelta(hours=1)
+MAD_WIDTH = 3.0
+
+
+def assemble(store: Store, batch: DiagnosisBatch, runbooks: Runbooks, catalogue: Catalogue) -> list[Story]:
+    """Return a story a ticket, in the order of the batch."""
+    results = batch.results()
+    tickets = {row["id"]: row for row in batch.tickets.iter_rows(named=True)}
+    related = batch.related()
+    calls = _rows(store, "call", {i for item in related.values() for i in item.get("call", ())})
+    registrations = _rows(store, "registration", {i for item in related.values() for i in item.get("registration", ())})
+    return [
+        Story(
+            result=result,
+            ticket=tickets[result["ticket_id"]],
+            calls=_pick(calls, related[result["ticket_id"]].get("call", ())),
+            registrations=_pick(registrations, related[result["ticket_id"]].get("registration", ())),
+            courses=_courses(store, result, tickets[result["ticket_id"]], runbooks, catalogue),
+        )
+        for result in results
+    ]
+
+
+def _rows(store: Store, kind: str, ids: set[str]) -> dict[str, dict[str, Any]]:
+    frame = store.records(kind).filter(pl.col("id").is_in(sorted(ids))).collect()
+    return {row["id"]: row for row in frame.iter_rows(named=True)}
+
+
+def _pick(rows: Mapping[str, dict[str, Any]], ids: Iterable[str]) -> list[dict[str, Any]]:
+    return [rows[i] for i in ids if i in rows]
+
+
+def _courses(
+    store: Store, result: Mapping[str, Any], ticket: Mapping[str, Any], runbooks: Runbooks, catalogue: Catalogue
+) -> list[Course]:
+    at = ticket.get("occurred_at") or ticket.get("received_at")
+    if not isinstance(at, datetime):
+        return []
+    courses = []
+    for check in sorted(result["checks"], key=lambda c: c["outcome"] != "HIT"):
+        kpi_id = _kpi_of(check, runbooks, catalogue)
+        entity = str(check.get("at") or "").rpartition(" ")[2]
+        if kpi_id and entity and all(c.kpi_id != kpi_id for c in courses):
+            course = _course(store, catalogue, kpi_id, entity, at)
+            if course is not None:
+                courses.append(course)
+        if len(courses) == COURSES:
+            break
+    return courses
+
+
+def _kpi_of(check: Mapping[str, Any], runbooks: Runbooks, catalogue: Catalogue) -> str | None:
+    if check["outcome"] not in ("HIT", "MISS") or not isinstance(check["reading"], float):
+        return None
+    names = (check.get("name"), *(t.name for c in runbooks.checks[check["id"]].conditions for t in c.terms))
+    return next((name for name in names if name in catalogue.ids()), None)
+
+
+def _course(store: Store, catalogue: Catalogue, kpi_id: str, entity: str, at: datetime) -> Course | None:
+    hour = at.replace(minute=0, second=0, microsecond=0)
+    start = hour - timedelta(days=DAYS_BEFORE, weeks=WEEKS)
+    count = int((hour + timedelta(days=DAYS_AFTER) - start) / HOUR)
+    values = _hourly(store, kpi_id, entity, start, count)
+    if not np.isfinite(values).any():
+        return None
+    low, high = _band(values)
+    kpi, shown = catalogue.kpi(kpi_id), slice(24 * 7 * WEEKS, count)
+    return Course(
+        kpi_id=kpi_id, title_en=kpi.name.en, title_zh=kpi.name.zh, entity=entity, unit=kpi.unit,
+        times=[start + HOUR * i for i in range(count)][shown], values=values[shown].tolist(),
+        low=low[shown].tolist(), high=high[shown].tolist(), limit=catalogue.limit_value(kpi_id), complaint_at=at,
+    )  # fmt: skip
+
+
+def _hourly(store: Store, kpi_id: str, entity: str, start: datetime, count: int) -> NDArray[np.float64]:
+    frame = store.hourly([entity], [kpi_id], start, start + HOUR * count)
+    index = (frame["hour"].dt.epoch("s").to_numpy() - int(start.timestamp())) // 3600
+    values = np.full(count, np.nan)
+    inside = (index >= 0) & (index < count)
+    values[index[inside]] = frame[kpi_id].cast(pl.Float64).fill_null(np.nan).to_numpy()[inside]
+    return values
+
+
+def _band(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return median -/+ 3 MAD of the same hour of week over the four weeks before each hour."""
+    week = 24 * 7
+    past = np.full((WEEKS, values.size), np.nan)
+    for weeks in range(1, WEEKS + 1):
+        past[weeks - 1, week * weeks :] = values[: values.size - week * weeks]
+    middle = np.ma.median(np.ma.masked_invalid(past), axis=0)
+    spread = np.ma.median(np.ma.abs(np.ma.masked_invalid(past) - middle), axis=0)
+    low, high = middle - MAD_WIDTH * spread, middle + MAD_WIDTH * spread
+    return np.ma.filled(low, np.nan), np.ma.filled(high, np.nan)
