@@ -1,0 +1,156 @@
+"""KPI values and their numbers of samples from counters, and the sample guard."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+
+import polars as pl
+
+from collectors.kpi.catalogue import COVERED_S, Catalogue
+from collectors.kpi.expression import Expression
+from collectors.kpi.model import Kpi
+
+KEYS = ("entity", "entity_kind", "period_start", "period_s", COVERED_S)
+FEW_SAMPLES, COUNTER_MISSING = "few_samples", "counter_missing"
+
+
+def kpi_columns(
+    wide: pl.DataFrame | pl.LazyFrame, catalogue: Catalogue, kpi_ids: Sequence[str] | None = None
+) -> pl.DataFrame:
+    """`<kpi>` (Float64, in the unit of the KPI) and `<kpi>__n` (samples) for each row of joined counters.
+
+    Keeps the key columns that `wide` has. A value is null when an input is null or a denominator is 0, a
+    number of samples is null when its counter is. `kpi_ids` None: all that a formula computes. KPIs with
+    parts also give `<kpi>[<cause>]` columns. Counters that `wide` lacks are null.
+    """
+    ids = tuple(catalogue.computed_ids if kpi_ids is None else kpi_ids)
+    kpis = [catalogue.kpi(kpi_id) for kpi_id in ids]
+    frame = _with_inputs(wide.lazy(), kpis)
+    names = frame.collect_schema().names()
+    columns = [expr for kpi in kpis for expr in _columns_of(kpi, names, catalogue)]
+    return frame.select(*(key for key in KEYS if key in names), *columns).collect()
+
+
+def _with_inputs(frame: pl.LazyFrame, kpis: Sequence[Kpi]) -> pl.LazyFrame:
+    """Add what formulas name and the frame lacks as null; the covered seconds are the period where not joined."""
+    names = set(frame.collect_schema().names())
+    if COVERED_S not in names and "period_s" in names:
+        frame = frame.with_columns(pl.col("period_s").alias(COVERED_S))
+        names.add(COVERED_S)
+    wanted = {counter for kpi in kpis for counter in inputs_of(kpi)} | {COVERED_S}
+    return frame.with_columns(pl.lit(None, pl.Float64).alias(name) for name in sorted(wanted - names))
+
+
+def inputs_of(kpi: Kpi) -> tuple[str, ...]:
+    """Counters that the formulas of a KPI name, in order of first use."""
+    found = [e.counters for e in (kpi.value_expression, kpi.samples_expression) if e]
+    return tuple(dict.fromkeys(name for names in found for name in names if name != COVERED_S))
+
+
+def _columns_of(kpi: Kpi, names: Sequence[str], catalogue: Catalogue) -> list[pl.Expr]:
+    if kpi.parts:
+        return _parts(kpi, names)
+    base = catalogue.kpi(kpi.of) if kpi.of else None
+    if base is not None and kpi.id == f"{base.id}.{base.top_share}":
+        return _top_share(kpi, base, names)
+    return [_value(kpi).alias(kpi.id), _samples(kpi).alias(f"{kpi.id}__n")]
+
+
+def _value(kpi: Kpi) -> pl.Expr:
+    if kpi.value_expression is None:
+        return pl.lit(None, pl.Float64)
+    expr = _number(kpi.value_expression)
+    if kpi.value_expression.hides_null:
+        required = [
+            name for name in kpi.value_expression.counters if name not in kpi.optional and name != COVERED_S
+        ]
+        if required:
+            known = pl.all_horizontal(pl.col(name).is_not_null() for name in required)
+            return pl.when(known).then(expr)
+    return expr
+
+
+def _samples(kpi: Kpi) -> pl.Expr:
+    return pl.lit(None, pl.Float64) if kpi.samples_expression is None else _number(kpi.samples_expression)
+
+
+def _number(expression: Expression) -> pl.Expr:
+    """The value where it is a number: a denominator of 0 gives null, never 0 or infinity."""
+    value = expression.expr.cast(pl.Float64)
+    return pl.when(value.is_finite()).then(value)
+
+
+def _by_part(kpi: Kpi, names: Sequence[str]) -> dict[str, pl.Expr]:
+    """One sum for each cause or code: what `*` stands for in the patterns of the KPI.
+
+    A counter `.sum` is the whole and no part; it stands alone where no part is there.
+    """
+    found: dict[str, list[str]] = {}
+    for pattern in kpi.parts:
+        stem = pattern.partition("*")[0]
+        for name in names:
+            if fnmatchcase(name, pattern):
+                found.setdefault(name[len(stem) :], []).append(name)
+    if len(found) > 1:
+        found.pop("sum", None)
+    return {part: _sum_known([pl.col(n) for n in columns]) for part, columns in sorted(found.items())}
+
+
+def _sum_known(columns: list[pl.Expr]) -> pl.Expr:
+    """Sum of what is known; null where nothing is."""
+    known = pl.any_horizontal(column.is_not_null() for column in columns)
+    return pl.when(known).then(pl.sum_horizontal(columns)).cast(pl.Float64)
+
+
+def _parts(kpi: Kpi, names: Sequence[str]) -> list[pl.Expr]:
+    parts = _by_part(kpi, names)
+    total = _sum_known(list(parts.values())) if parts else pl.lit(None, pl.Float64)
+    each = [e.alias(f"{kpi.id}[{kpi.split_key}={part}]") for part, e in parts.items() if part != "sum"]
+    return [total.alias(kpi.id), pl.lit(None, pl.Float64).alias(f"{kpi.id}__n"), *each]
+
+
+def _top_share(kpi: Kpi, base: Kpi, names: Sequence[str]) -> list[pl.Expr]:
+    parts = {part: expr for part, expr in _by_part(base, names).items() if part != "sum"}
+    if not parts:
+        return [pl.lit(None, pl.Float64).alias(kpi.id), pl.lit(None, pl.Float64).alias(f"{kpi.id}__n")]
+    total = _sum_known(list(parts.values()))
+    share = pl.when(total > 0).then(100.0 * pl.max_horizontal(list(parts.values())) / total)
+    return [share.alias(kpi.id), total.alias(f"{kpi.id}__n")]
+
+
+def guard(frame: pl.DataFrame, catalogue: Catalogue) -> pl.DataFrame:
+    """Add `<kpi>__why` for each KPI of `frame`: "", `few_samples` or `counter_missing`.
+
+    `few_samples`: fewer than `min_samples` (for packet KPIs counted by the KPI named as guard), or none at
+    all. `counter_missing`: no value although samples are enough or not known. A value whose number of
+    samples nobody gave passes: the record that brought it left the denominator out, and it need not be small.
+    """
+    return frame.with_columns(
+        _why(catalogue.kpi(name), frame.columns).alias(f"{name}__why")
+        for name in frame.columns
+        if name in catalogue
+    )
+
+
+def guarded(frame: pl.DataFrame, catalogue: Catalogue) -> pl.DataFrame:
+    """`guard` with every value null that the guard refuses; for readings, not for further joining."""
+    judged = guard(frame, catalogue)
+    return judged.with_columns(
+        pl.when(pl.col(f"{name}__why") == "").then(pl.col(name)).alias(name)
+        for name in frame.columns
+        if name in catalogue
+    )
+
+
+def _why(kpi: Kpi, columns: Sequence[str]) -> pl.Expr:
+    counted = [name for name in (f"{kpi.id}__n", kpi.guard) if name in columns]
+    samples = pl.coalesce(counted) if counted else pl.lit(None, pl.Float64)
+    few = (samples < (kpi.min_samples or 0)) | (pl.col(kpi.id).is_null() & (samples == 0))
+    return (
+        pl.when(few.fill_null(False))
+        .then(pl.lit(FEW_SAMPLES))
+        .when(pl.col(kpi.id).is_null())
+        .then(pl.lit(COUNTER_MISSING))
+        .otherwise(pl.lit(""))
+    )

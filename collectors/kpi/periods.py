@@ -1,0 +1,146 @@
+"""Joining of counter periods: sums before dividing, and no second counted twice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from collectors.errors import ConfigError
+from collectors.kpi.catalogue import COVERED_S, Catalogue, load_catalogue
+from collectors.kpi.expression import Expression
+from collectors.kpi.formula import inputs_of, kpi_columns
+from collectors.kpi.model import CounterRule
+from collectors.kpi.samples import join_samples, prefer
+
+__all__ = ["hourly_kpis", "join_periods", "join_samples", "longer_periods", "prefer"]
+_SPANS = {"15m": 900, "30m": 1800, "1h": 3600, "1d": 86400}
+_HALF = ("entity", "entity_kind", "_start", "period_s")
+
+
+def join_periods(wide: pl.DataFrame, to: str = "1h", catalogue: Catalogue | None = None) -> pl.DataFrame:
+    """Counters of one entity joined into periods of `to` (15m, 30m, 1h, 1d), each by its rule in counters.yaml.
+
+    `wide`: `entity`, `entity_kind` (may be missing), `period_start` (UTC), `period_s` and one Float64 column
+    for each counter, one row for an entity, period and granularity. A period belongs to the one that holds
+    its start. Where several granularities lie in one period, each counter is taken from the finest that
+    covers it, else from the one that covers most. Result: the keys, `period_s`, `covered_s` (seconds that
+    the rows cover) and the counters; columns that no rule names are left out, periods longer than `to` too
+    (`longer_periods` gives them). All null joins to null, never to 0.
+    """
+    catalogue = catalogue or load_catalogue()
+    span = _span(to)
+    counters = [name for name in wide.columns if catalogue.rule(name) is not None]
+    keys = [key for key in _HALF if key in wide.columns or key == "_start"]
+    frame = (
+        wide.lazy()
+        .filter(pl.col("period_s") <= span)
+        .with_columns(pl.col("period_start").dt.truncate(to).alias("_start"))
+    )
+    rules = {name: catalogue.rule(name) or CounterRule() for name in counters}
+    joined = (
+        frame.group_by(keys)
+        .agg(
+            pl.len().mul(pl.col("period_s").first()).clip(upper_bound=span).cast(pl.Int32).alias(COVERED_S),
+            *(_joined(name, rule, wide.columns).alias(name) for name, rule in rules.items()),
+            *(_covered(name, span).alias(f"{name}__s") for name in counters),
+        )
+        .collect()
+    )
+    joined = _finest(joined, counters, keys)
+    order = [key for key in ("entity", "entity_kind", "_start") if key in joined.columns]
+    return joined.select(
+        *(pl.col(key) for key in order if key != "_start"),
+        pl.col("_start").alias("period_start"),
+        pl.lit(span, pl.Int32).alias("period_s"),
+        COVERED_S,
+        *counters,
+    ).sort(["entity", "period_start"])
+
+
+def longer_periods(wide: pl.DataFrame, to: str = "1h") -> pl.DataFrame:
+    """Rows of `wide` whose period is longer than `to`: `join_periods` cannot divide them."""
+    return wide.filter(pl.col("period_s") > _span(to))
+
+
+def hourly_kpis(
+    wide: pl.DataFrame,
+    catalogue: Catalogue | None = None,
+    kpi_ids: Sequence[str] | None = None,
+    to: str = "1h",
+) -> pl.DataFrame:
+    """KPIs of joined periods, with every KPI joined over the periods in which all its inputs are known.
+
+    Where a counter is missing in some rows (a suspect value, a lost block), numerator and denominator of the
+    KPIs that use it would cover different periods; those KPIs leave such rows out on both sides.
+    Result as `kpi_columns`, with `covered_s`.
+    """
+    catalogue = catalogue or load_catalogue()
+    ids = tuple(catalogue.computed_ids if kpi_ids is None else kpi_ids)
+    result = kpi_columns(join_periods(wide, to, catalogue), catalogue, ids)
+    uneven = _uneven(wide, catalogue, ids)
+    keys = [key for key in ("entity", "entity_kind", "period_start") if key in result.columns]
+    for kpi_id, inputs in uneven.items():
+        known = pl.all_horizontal(pl.col(name).is_not_null() for name in inputs)
+        masked = wide.with_columns(pl.when(known).then(pl.col(name)).alias(name) for name in inputs)
+        one = kpi_columns(join_periods(masked, to, catalogue), catalogue, [kpi_id])
+        columns = [kpi_id, f"{kpi_id}__n"]
+        result = result.update(one.select(*keys, *columns), on=keys, how="left", include_nulls=True)
+    return result
+
+
+def _uneven(wide: pl.DataFrame, catalogue: Catalogue, ids: Sequence[str]) -> dict[str, list[str]]:
+    """KPIs with counters that are not known in the same rows, with those counters."""
+    required = {i: [n for n in inputs_of(k) if n not in k.optional] for i in ids for k in [catalogue.kpi(i)]}
+    required = {
+        i: names for i, names in required.items() if len(names) > 1 and set(names) <= set(wide.columns)
+    }
+    if not required:
+        return {}
+    counts = wide.select(
+        pl.all_horizontal(pl.col(n).is_not_null() for n in names).sum().alias(i)
+        for i, names in required.items()
+    ).row(0, named=True)
+    known = {n: wide.height - wide[n].null_count() for n in {n for names in required.values() for n in names}}
+    return {i: names for i, names in required.items() if any(known[n] != counts[i] for n in names)}
+
+
+def _span(to: str) -> int:
+    if to not in _SPANS:
+        raise ConfigError(f"periods are joined to one of {', '.join(_SPANS)}, not to {to!r}")
+    return _SPANS[to]
+
+
+def _covered(name: str, span: int) -> pl.Expr:
+    """Seconds in which the counter is known, at most the whole period."""
+    return pl.col(name).count().cast(pl.Int64).mul(pl.col("period_s").first()).clip(upper_bound=span)
+
+
+def _finest(joined: pl.DataFrame, counters: Sequence[str], keys: Sequence[str]) -> pl.DataFrame:
+    """One row for each entity and period: per counter the granularity that covers most, the finest of equals."""
+    outer = [key for key in keys if key != "period_s"]
+    if joined.select(outer).is_unique().all():
+        return joined
+    picks = [pl.col(name).get(pl.col(f"{name}__s").arg_max()) for name in counters]
+    return joined.sort("period_s").group_by(outer, maintain_order=True).agg(pl.col(COVERED_S).max(), *picks)
+
+
+def _joined(name: str, rule: CounterRule, columns: Sequence[str]) -> pl.Expr:
+    """The rule of a counter as an aggregation over the rows of one period."""
+    column = pl.col(name)
+    if rule.time == "sum":
+        return pl.when(column.count() > 0).then(column.sum())
+    if rule.time in ("first", "last"):
+        known = column.sort_by("period_start").drop_nulls()
+        return known.first() if rule.time == "first" else known.last()
+    if rule.time == "weighted_mean":
+        usable = [w for w in rule.weight_expressions if set(w.counters) <= set(columns)]
+        return pl.coalesce(*(_weighted(column, weight) for weight in usable), column.mean())
+    return column.max() if rule.time == "max" else column.mean()
+
+
+def _weighted(column: pl.Expr, weight: Expression) -> pl.Expr:
+    """Mean by weight; null where a weight is missing or all are 0, so that the next way is tried."""
+    weights = pl.when(column.is_not_null()).then(weight.expr.cast(pl.Float64))
+    complete = weights.count() == column.count()
+    return pl.when(complete & (weights.sum() > 0)).then((column * weights).sum() / weights.sum())
