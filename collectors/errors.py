@@ -7,7 +7,7 @@ from callcause_error import CallcauseError, UsageError
 __all__ = ["BadFile", "ConfigError", "StoreError", "UsageError"]
 
 
-class BadFile(CallcauseError):
+class BadFile(CallcauseError):  # noqa: N818 - the name stands in the architecture
     """A file that cannot be taken in: it goes to quarantine under the reason `code`.
 
     Codes of PM files: `truncated`, `not_well_formed`, `wrong_root`, `dtd_refused`, `too_deep`, `too_large`,

@@ -1,0 +1,165 @@
+"""The fast scan of PM files: expat reads the frame, a compiled scan reads the measValues.
+
+What the compiled scan does not know goes to expat row by row, in the same reader and the same block, so both parsers
+share every rule about heads, texts and errors. Where expat may stand inside a comment, CDATA or a processing
+instruction, the scan gives up and the streaming parser goes on from the block that comes next.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from datetime import UTC, tzinfo
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collectors.pm import kernel
+from collectors.pm.block import PmBlock
+from collectors.pm.builder import BlockBuilder
+from collectors.pm.source import DEFAULT_LIMITS, Limits, utf8_chunks
+from collectors.pm.stream import BlockReader, stream_blocks
+from collectors.pm.value import read_result
+
+_OPEN: Final = b"<measValue"
+_CLOSE: Final = b"</measValue>"
+_CHUNK: Final = 4 << 20
+_TEXTS: Final = 1 << 15
+_ROWS: Final = 1 << 13
+
+
+class _Irregular(Exception):  # noqa: N818 - a signal inside this module, no error
+    """The file is not one for the fast scan."""
+
+
+def scan_blocks(path: Path, limits: Limits = DEFAULT_LIMITS, zone: tzinfo = UTC) -> Iterator[PmBlock]:
+    """The same blocks and the same errors as `stream_blocks`, many times faster on regular files."""
+    scan = _Scan(BlockReader(path, limits, zone), limits)
+    done = 0
+    try:
+        for chunk in utf8_chunks(path, limits, _CHUNK):
+            for block in scan.feed(chunk):
+                done += 1
+                yield block
+        for block in scan.close():
+            done += 1
+            yield block
+    except _Irregular:
+        yield from islice(stream_blocks(path, limits, zone), done, None)
+
+
+class _Scan:
+    """The bytes not yet read, and the arrays that the compiled scan fills."""
+
+    def __init__(self, reader: BlockReader, limits: Limits) -> None:
+        self._reader, self._limits = reader, limits
+        self._rest = b""
+        self._values = np.empty(0)
+        self._names = np.empty((_ROWS, 2), dtype=np.int64)
+        self._suspects = np.empty(_ROWS, dtype=np.bool_)
+        self._texts = np.empty((_TEXTS, 4), dtype=np.int64)
+
+    def feed(self, chunk: bytes) -> Iterator[PmBlock]:
+        """Read what is whole, keep the rest for the next chunk."""
+        data = self._rest + chunk if self._rest else chunk
+        at, stop = 0, data.rfind(_CLOSE) + len(_CLOSE)
+        after = 0  # where the next `<measValue` may be looked for
+        while True:
+            row = data.find(_OPEN, after)
+            if row < 0 or row >= stop:
+                break
+            self._reader.feed(data[at:row])
+            yield from self._reader.take()
+            if not self._reader.stands_before_a_row():
+                raise _Irregular
+            at = self._rows(data, row, stop)
+            yield from self._reader.take()
+            after = at + 1 if data.startswith(_OPEN, at) else at
+        at = self._keep_rest(data, at)
+        self._rest = data[at:]
+        yield from self._reader.take()
+
+    def _keep_rest(self, data: bytes, at: int) -> int:
+        """Feed what cannot belong to a row that is still open; return where the rest begins."""
+        row = data.rfind(_OPEN, at)
+        if row < 0:
+            row = max(at, len(data) - len(_OPEN))
+        elif len(data) - row > self._limits.text_bytes:
+            row = len(data)
+        self._reader.feed(data[at:row])
+        return row
+
+    def close(self) -> Iterator[PmBlock]:
+        """The file has ended: what is left goes to expat, which says whether it is whole."""
+        self._reader.feed(self._rest)
+        self._reader.close()
+        yield from self._reader.take()
+
+    def _rows(self, data: bytes, at: int, stop: int) -> int:
+        """Scan rows from `at`; return where expat must go on."""
+        places = _canonical(self._reader.places or {})
+        octets = np.frombuffer(data, dtype=np.uint8)
+        while places is not None:
+            builder = self._reader.open_builder()
+            if builder is None:
+                break
+            why, at, rows = self._some_rows(octets, data, at, stop, places, builder)
+            if why != kernel.FULL or not rows:
+                break
+        return at
+
+    def _some_rows(
+        self, octets: NDArray[np.uint8], data: bytes, at: int, stop: int, places: NDArray[np.int64], builder: BlockBuilder
+    ) -> tuple[int, int, int]:
+        columns = builder.columns
+        room = min(builder.room, _ROWS)
+        if self._values.size < room * columns:
+            self._values = np.empty(room * columns)
+        if len(self._texts) < columns:
+            self._texts = np.empty((columns, 4), dtype=np.int64)
+        values = self._values[: room * columns].reshape(room, columns)
+        why, at, rows, texts, lines, beyond_ascii = kernel.scan_rows(
+            octets, at, stop, places, values, self._names, self._suspects, self._texts
+        )
+        if rows:
+            objects = _names(data, self._names[:rows], beyond_ascii)
+            kept = values[:rows].copy()
+            vectors = self._read_texts(data, self._texts[:texts].tolist(), kept)
+            builder.add_rows(objects, kept, np.flatnonzero(self._suspects[:rows]).tolist(), vectors)
+        self._reader.skipped_lines += lines
+        return why, at, rows
+
+    def _read_texts(
+        self, data: bytes, texts: list[list[int]], values: NDArray[np.float64]
+    ) -> dict[tuple[int, int], tuple[float, ...]]:
+        vectors = {}
+        for row, column, start, end in texts:
+            try:
+                result = read_result(data[start:end].decode("ascii"))
+            except ValueError:
+                self._reader.count_unreadable()
+                continue
+            if isinstance(result, tuple):
+                vectors[row, column] = result
+            elif not math.isnan(result):
+                values[row, column] = result
+        return vectors
+
+
+def _names(data: bytes, bounds: NDArray[np.int64], beyond_ascii: bool) -> list[str]:
+    try:
+        names = [data[start:end].decode() for start, end in bounds.tolist()]
+    except UnicodeDecodeError as error:
+        raise _Irregular from error
+    if beyond_ascii and any("\ufffe" in name or "\uffff" in name for name in names):  # XML has no such characters
+        raise _Irregular
+    return names
+
+
+def _canonical(places: dict[str, int]) -> NDArray[np.int64] | None:
+    """The `p` of each column as numbers, None when some `p` is not written as a plain number."""
+    plain = all(place.isascii() and place.isdecimal() and place[0] != "0" and len(place) < 10 for place in places)
+    return np.array([int(place) for place in places], dtype=np.int64) if plain else None
