@@ -1,0 +1,219 @@
+"""Outcomes: every condition of every check for all tickets at once.
+
+States are small integers in matrices of tickets x entries (conditions and routes) and tickets x checks.
+A check is HIT when one of its conditions is; else NOT_APPLICABLE when none applies; else NO_DATA when one
+that applies lacks data (NO_DATA never counts as MISS); else MISS. Ranking and verdict read the single
+conditions, so a condition that was decided still speaks in a check that is NO_DATA.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from diagnosis.conditions import Limits, Readings, condition_expr
+from runbooks.condition import Condition, Outcome
+from runbooks.model import LEVELS, Check, ConditionSpec, Route, Runbooks
+
+NO_DATA, MISS, HIT, NOT_APPLICABLE = 0, 1, 2, 3
+STATE_NAMES = (Outcome.NO_DATA, Outcome.MISS, Outcome.HIT, Outcome.NOT_APPLICABLE)
+States = NDArray[np.int8]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One condition or route of a check; `causes` are the numbers of the causes that it moves."""
+
+    number: int
+    check: int
+    check_id: str
+    position: int
+    spec: ConditionSpec | Route
+    causes: tuple[int, ...]
+
+    @property
+    def is_route(self) -> bool:
+        """True when the entry shifts weight but supports no cause by itself."""
+        return isinstance(self.spec, Route)
+
+    @property
+    def rank(self) -> int:
+        """0 = the user's own evidence, then cell, neighbour, node, network."""
+        return LEVELS.index(self.spec.level)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The runbooks, numbered: checks, causes and entries as the columns of all matrices."""
+
+    runbooks: Runbooks
+    checks: tuple[Check, ...]
+    causes: tuple[str, ...]
+    entries: tuple[Entry, ...]
+
+    @cached_property
+    def cause_number(self) -> Mapping[str, int]:
+        """Number of each cause id."""
+        return {cause: number for number, cause in enumerate(self.causes)}
+
+    @cached_property
+    def check_number(self) -> Mapping[str, int]:
+        """Number of each check id."""
+        return {check.id: number for number, check in enumerate(self.checks)}
+
+    @cached_property
+    def of_check(self) -> tuple[tuple[int, ...], ...]:
+        """Entry numbers of each check: its conditions, or its routes when it only routes."""
+        of: list[list[int]] = [[] for _ in self.checks]
+        for entry in self.entries:
+            if not entry.is_route or self.checks[entry.check].routes_only:
+                of[entry.check].append(entry.number)
+        return tuple(map(tuple, of))
+
+    def check_columns(self, category: str) -> list[int]:
+        """Numbers of the checks of a category, in tree order."""
+        return [number for number, check in enumerate(self.checks) if check.category == category]
+
+
+def make_plan(runbooks: Runbooks) -> Plan:
+    """Number the checks in tree order, the causes in the order of the runbooks."""
+    checks = tuple(runbooks.checks.values())
+    causes = tuple(runbooks.causes)
+    number = {cause: i for i, cause in enumerate(causes)}
+    entries: list[Entry] = []
+    for at, check in enumerate(checks):
+        for position, spec in enumerate(check.entries):
+            ids = spec.causes if isinstance(spec, Route) else (spec.cause,)
+            entries.append(Entry(len(entries), at, check.id, position, spec, tuple(number[c] for c in ids)))
+    return Plan(runbooks, checks, causes, tuple(entries))
+
+
+@dataclass
+class Outcomes:
+    """`entries`: tickets x entries; `checks`: tickets x checks; both hold the state numbers of this module."""
+
+    plan: Plan
+    entries: States
+    checks: States
+    readings: pl.DataFrame
+
+
+def evaluate(plan: Plan, readings: Readings, thresholds: Mapping[str, Limits] | None = None) -> Outcomes:
+    """Evaluate every entry for all tickets; `thresholds` = check id -> region -> name -> limit.
+
+    Names with `hits_of` are filled in from the checks that they name, so entries that read one run after those.
+    """
+    frame = readings.frame
+    waiting = {name: spec.hits_of for name, spec in plan.runbooks.names.items() if spec.hits_of}
+    states = np.zeros((frame.height, len(plan.entries)), np.int8)
+    todo = list(plan.entries)
+    while todo:
+        ready = [entry for entry in todo if not _reads(plan, entry) & waiting.keys()] or todo
+        states[:, [e.number for e in ready]] = _states(plan, ready, readings, frame, thresholds or {})
+        todo = [entry for entry in todo if entry not in ready]
+        done = {n: checks for n, checks in waiting.items() if not _pending(checks, todo)} if todo else {}
+        frame = frame.with_columns(_hits_of(plan, states, name, checks) for name, checks in done.items())
+        waiting = {name: checks for name, checks in waiting.items() if name not in done}
+    frame = frame.with_columns(_hits_of(plan, states, name, checks) for name, checks in waiting.items())
+    return Outcomes(plan, states, check_states(plan, states), frame)
+
+
+def _reads(plan: Plan, entry: Entry) -> set[str]:
+    conditions = (entry.spec.condition, entry.spec.applies, plan.checks[entry.check].applies)
+    return {name for condition in conditions if condition for name in condition.names}
+
+
+def _pending(checks: Sequence[str], todo: Sequence[Entry]) -> bool:
+    return any(entry.check_id in checks for entry in todo)
+
+
+def _hits_of(plan: Plan, states: States, name: str, checks: Sequence[str]) -> pl.Series:
+    """True when one of the checks hits; false when none does and one is a MISS; else not known."""
+    numbers = [plan.check_number[check] for check in checks if check in plan.check_number]
+    of = check_states(plan, states)[:, numbers]
+    hit, miss = (of == HIT).any(axis=1), (of == MISS).any(axis=1) | _any_decided(plan, states, numbers)
+    known = pl.Series(hit | miss)
+    return pl.select(pl.when(known).then(pl.Series(hit)).alias(name)).to_series()
+
+
+def _any_decided(plan: Plan, states: States, checks: Sequence[int]) -> Mask:
+    entries = [number for check in checks for number in plan.of_check[check]]
+    return (
+        np.asarray((states[:, entries] == MISS).any(axis=1)) if entries else np.zeros(len(states), np.bool_)
+    )
+
+
+def _states(
+    plan: Plan,
+    entries: Sequence[Entry],
+    readings: Readings,
+    frame: pl.DataFrame,
+    thresholds: Mapping[str, Limits],
+) -> States:
+    view = _Filled(readings, frame)
+    columns = [_state_expr(plan, entry, view, thresholds.get(entry.check_id, {})) for entry in entries]
+    return frame.select(columns).to_numpy().astype(np.int8, copy=False)
+
+
+def _state_expr(plan: Plan, entry: Entry, view: Readings, limits: Limits) -> pl.Expr:
+    held = condition_expr(entry.spec.condition, view, limits)
+    state = pl.when(held).then(HIT).when(held.not_()).then(MISS).otherwise(NO_DATA)
+    for applies in (entry.spec.applies, plan.checks[entry.check].applies):
+        state = _only_where(state, applies, view)
+    return state.cast(pl.Int8).alias(str(entry.number))
+
+
+def _only_where(state: pl.Expr, applies: Condition | None, view: Readings) -> pl.Expr:
+    if applies is None:
+        return state
+    return pl.when(condition_expr(applies, view).not_()).then(NOT_APPLICABLE).otherwise(state)
+
+
+@dataclass(frozen=True)
+class _Filled:
+    """The evidence with the `hits_of` columns that the engine has filled in so far."""
+
+    base: Readings
+    frame: pl.DataFrame
+
+    def known(self, name: str) -> pl.Expr:
+        return self.base.known(name) if name in self.base.frame.columns else pl.col(name).is_not_null()
+
+    def reason(self, name: str) -> pl.Expr:
+        return self.base.reason(name)
+
+    def place(self, name: str) -> pl.Expr:
+        return self.base.place(name)
+
+
+def check_states(plan: Plan, states: States) -> States:
+    """Tickets x checks from tickets x entries; a check without any condition is NOT_APPLICABLE."""
+    result = np.full((len(states), len(plan.checks)), NOT_APPLICABLE, np.int8)
+    for number, entries in enumerate(plan.of_check):
+        if entries:
+            result[:, number] = _combined(states[:, entries])
+    return result
+
+
+def _combined(of: States) -> States:
+    hit, applies = (of == HIT).any(axis=1), (of != NOT_APPLICABLE).any(axis=1)
+    lacks = (of == NO_DATA).any(axis=1)
+    combined = np.where(hit, HIT, np.where(~applies, NOT_APPLICABLE, np.where(lacks, NO_DATA, MISS)))
+    return combined.astype(np.int8)
+
+
+def mask_trees(plan: Plan, outcomes: Outcomes, running: Mapping[str, Mask]) -> Outcomes:
+    """NOT_APPLICABLE where the tree of the check does not run for the ticket; `running`: category -> tickets."""
+    entries, checks = outcomes.entries.copy(), outcomes.checks.copy()
+    for category, runs in running.items():
+        columns = plan.check_columns(category)
+        own = [e.number for e in plan.entries if plan.checks[e.check].category == category]
+        for matrix, at in ((entries, own), (checks, columns)):
+            matrix[np.ix_(~runs, at)] = NOT_APPLICABLE
+    return Outcomes(plan, entries, checks, outcomes.readings)

@@ -1,0 +1,178 @@
+"""Ranking: one matrix product from outcomes to log-odds of every cause.
+
+Columns of the outcome matrix: each entry's HIT, each entry's MISS, and each declared precedence. A one means
+that it holds; a smaller number that it shares its evidence with a stronger one (correlated checks are not
+counted twice) or that nearer evidence outranks it (runbooks section 9, rule 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diagnosis.calibration import Calibration
+from diagnosis.outcome import HIT, MISS, Entry, Plan, States
+from runbooks.model import LEVELS
+
+Matrix = NDArray[np.float32]
+CHUNK = 16384
+INTERMEDIATE_DAMP = 3.0  # rule 5
+GIVES_WAY_DAMP = 4.0  # rule 7e
+
+
+@dataclass(frozen=True)
+class Damping:
+    """When one of `before` has a HIT of `rank` or nearer, each of `after` loses `damp` (cause numbers)."""
+
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+    damp: float
+    rank: int
+
+
+@dataclass(frozen=True)
+class Weights:
+    """`matrix`: (2 entries + dampings) x causes, in log-odds; `prior`: causes."""
+
+    plan: Plan
+    matrix: Matrix
+    prior: Matrix
+    dampings: tuple[Damping, ...]
+
+    @cached_property
+    def supports(self) -> tuple[tuple[Entry, ...], ...]:
+        """Conditions that speak for each cause, strongest first."""
+        of: list[list[Entry]] = [[] for _ in self.plan.causes]
+        for entry in self.plan.entries:
+            if not entry.is_route:
+                of[entry.causes[0]].append(entry)
+        return tuple(tuple(sorted(e, key=lambda x: (-x.spec.hit, x.number))) for e in of)
+
+
+def make_weights(plan: Plan) -> Weights:
+    """Build the weight matrix from the runbooks."""
+    dampings = tuple(_dampings(plan))
+    size = len(plan.entries)
+    matrix = np.zeros((2 * size + len(dampings), len(plan.causes)), np.float32)
+    for entry in plan.entries:
+        for cause in entry.causes:
+            matrix[entry.number, cause] += entry.spec.hit
+            matrix[size + entry.number, cause] += entry.spec.miss
+        for other, value in getattr(entry.spec, "against", {}).items():
+            matrix[entry.number, plan.cause_number[other]] += value
+    for number, damping in enumerate(dampings):
+        matrix[2 * size + number, list(damping.after)] -= damping.damp
+    prior = np.array([plan.runbooks.causes[cause].prior for cause in plan.causes], np.float32)
+    return Weights(plan, matrix, prior, dampings)
+
+
+def _dampings(plan: Plan) -> Sequence[Damping]:
+    number, causes = plan.cause_number, plan.runbooks.causes
+    declared = [
+        Damping(
+            tuple(number[c] for c in p.before),
+            tuple(number[c] for c in p.after),
+            p.damp,
+            LEVELS.index(p.at_least),
+        )
+        for p in plan.runbooks.precedence
+    ]
+    covered = {cause for damping in declared for cause in damping.after}
+    implied = []
+    for cause in causes.values():
+        if cause.gives_way_to and number[cause.id] not in covered:
+            before = [number[c.id] for c in causes.values() if c.category == cause.gives_way_to]
+            implied.append(Damping(tuple(before), (number[cause.id],), GIVES_WAY_DAMP, len(LEVELS) - 1))
+        if cause.intermediate and number[cause.id] not in covered:
+            deeper = [c for c in causes.values() if c.category == cause.category and not c.intermediate]
+            before = [number[c.id] for c in deeper if c.is_fault == "true"]
+            implied.append(Damping(tuple(before), (number[cause.id],), INTERMEDIATE_DAMP, len(LEVELS) - 1))
+    return [*declared, *implied]
+
+
+def supported(weights: Weights, states: States) -> NDArray[np.int8]:
+    """Tickets x causes: rank of the nearest HIT that supports the cause, or 9 where none does."""
+    nearest = np.full((len(states), len(weights.plan.causes)), 9, np.int8)
+    for cause, entries in enumerate(weights.supports):
+        for entry in entries:
+            hit = states[:, entry.number] == HIT
+            np.minimum(nearest[:, cause], entry.rank, out=nearest[:, cause], where=hit)
+    return nearest
+
+
+def outcome_matrix(weights: Weights, states: States, calibration: Calibration) -> Matrix:
+    """Tickets x (HIT, MISS, precedence) with the shares described in the module text."""
+    size = len(weights.plan.entries)
+    matrix = np.zeros((len(states), weights.matrix.shape[0]), np.float32)
+    matrix[:, :size] = states == HIT
+    matrix[:, size : 2 * size] = states == MISS
+    nearest = supported(weights, states)
+    for entries in weights.supports:
+        _share(matrix, entries, states, size, calibration.secondary_share)
+    _outrank(matrix, weights, states, nearest, calibration.outranked_share)
+    for number, damping in enumerate(weights.dampings):
+        reached = nearest[:, damping.before] <= damping.rank if damping.before else np.zeros((len(states), 1))
+        matrix[:, 2 * size + number] = reached.any(axis=1)
+    return matrix
+
+
+def _groups(entry: Entry) -> set[str]:
+    return {entry.check_id, *entry.spec.shares}
+
+
+def _share(matrix: Matrix, entries: Sequence[Entry], states: States, size: int, share: float) -> None:
+    """Of the hits (and of the misses) of one cause that share evidence only the strongest counts fully.
+
+    A MISS of one way to see a cause says nothing when another way of the same check, as near to the user, hit.
+    """
+    for index, entry in enumerate(entries):
+        stronger = [e.number for e in entries[:index] if _groups(e) & _groups(entry)]
+        if stronger:
+            matrix[(states[:, stronger] == HIT).any(axis=1), entry.number] *= share
+    by_miss = sorted(entries, key=lambda e: (e.spec.miss, e.number))
+    for index, entry in enumerate(by_miss):
+        stronger = [e.number for e in by_miss[:index] if _groups(e) & _groups(entry)]
+        if stronger:
+            matrix[(states[:, stronger] == MISS).any(axis=1), size + entry.number] *= share
+        nearer = [
+            e.number
+            for e in entries
+            if e is not entry and _groups(e) & _groups(entry) and e.rank <= entry.rank
+        ]
+        if nearer:
+            matrix[(states[:, nearer] == HIT).any(axis=1), size + entry.number] = 0
+
+
+def _outrank(
+    matrix: Matrix, weights: Weights, states: States, nearest: NDArray[np.int8], share: float
+) -> None:
+    """A hit on a cell or node counts less where the user's own evidence supports another cause (rule 1)."""
+    plan = weights.plan
+    counts = [i for i, cause in enumerate(plan.causes) if _own_counts(plan, cause)]
+    own = nearest == 0
+    any_own = own[:, counts].sum(axis=1)
+    for entry in plan.entries:
+        if entry.is_route or entry.rank == 0 or plan.checks[entry.check].category == "all":
+            continue
+        other_own = any_own - (own[:, entry.causes[0]] & (entry.causes[0] in counts)) > 0
+        matrix[other_own & ~own[:, entry.causes[0]], entry.number] *= share
+
+
+def _own_counts(plan: Plan, cause: str) -> bool:
+    known = plan.runbooks.causes[cause]
+    return known.category != "all" and not known.intermediate and known.gives_way_to is None
+
+
+def scores(weights: Weights, states: States, calibration: Calibration) -> NDArray[np.float64]:
+    """Tickets x causes: log-odds before the prior of the ticket's category, in chunks to bound memory."""
+    parts = [
+        outcome_matrix(weights, states[start : start + CHUNK], calibration) @ weights.matrix
+        for start in range(0, len(states), CHUNK)
+    ]
+    return (np.concatenate(parts) if parts else np.zeros((0, len(weights.plan.causes)))).astype(
+        np.float64
+    ) + weights.prior
