@@ -33,7 +33,7 @@ class Catalogue:
         object.__setattr__(self, "_by_id", {kpi.id: kpi for kpi in self.kpis})
 
     def kpi(self, kpi_id: str) -> Kpi:
-        """The KPI of that id; ConfigError with a suggestion when there is none."""
+        """Return the KPI of that id; raise ConfigError with a suggestion when there is none."""
         try:
             return self._by_id[kpi_id]
         except KeyError:
@@ -84,7 +84,7 @@ class Catalogue:
         return tuple(sorted({part for kpi in self.kpis for part in kpi.parts}))
 
     def wants(self, counter: str) -> bool:
-        """True when a formula uses the counter, by its name or by a pattern."""
+        """Tell whether a formula uses the counter, by its name or by a pattern."""
         return counter in self.rules or any(fnmatchcase(counter, p) for p in self.counter_patterns)
 
     def rule(self, counter: str) -> CounterRule | None:
@@ -94,7 +94,7 @@ class Catalogue:
         return next((self.rules[p] for p in self.counter_patterns if fnmatchcase(counter, p)), None)
 
     def target(self, kpi_id: str, split: str | None) -> str:
-        """Column of a sample with a split: `<kpi>`, `<kpi>.<name>` where the split names a value, else `<kpi>[<split>]`."""
+        """Name the column of a sample: a split that names a value is `<kpi>.<name>`, others `<kpi>[<split>]`."""
         text = (split or "").strip()
         if not text:
             return kpi_id
@@ -106,7 +106,7 @@ class Catalogue:
 
 
 def load_catalogue(*extra: Path) -> Catalogue:
-    """The shipped catalogue with the files of `extra` over it, later ones first; kept while files do not change.
+    """Load the shipped catalogue and the files of `extra` over it; kept until a file changes.
 
     An extra file has `kpis` and `counters` like the shipped ones. An entry with a known id or name changes
     only the keys it gives. Raises ConfigError with file, line and key.
@@ -116,7 +116,7 @@ def load_catalogue(*extra: Path) -> Catalogue:
 
 
 def kpi_names() -> dict[str, type]:
-    """Names that a condition may use for a KPI, with their type: each id, and its number of samples `<kpi>__n`."""
+    """Names that a condition may use, with their type: each KPI id, and its number of samples `<kpi>__n`."""
     ids = load_catalogue().ids()
     return {name: float for kpi in ids for name in (kpi, f"{kpi}__n")}
 
@@ -196,13 +196,13 @@ def _check_kpi(
         raise file.error("a KPI has a formula exactly when its source is counters", (*path, "source"))
     if kpi.source == "none" and not kpi.needs:
         raise file.error("a KPI without a source must say what it needs", (*path, "source"))
-    named = [(("value",), kpi.value), (("samples",), kpi.samples)]
-    named += [
-        (("values", i, key), getattr(v, key))
-        for i, v in enumerate(kpi.values)
-        for key in ("value", "samples")
+    formulas: list[tuple[tuple[object, ...], str | None]] = [
+        (("value",), kpi.value),
+        (("samples",), kpi.samples),
     ]
-    for where, text in named:
+    for i, one in enumerate(kpi.values):
+        formulas += [(("values", i, "value"), one.value), (("values", i, "samples"), one.samples)]
+    for where, text in formulas:
         for counter in compile_expression(text).counters if text else ():
             if counter not in rules and counter != COVERED_S:
                 raise file.error(
@@ -214,7 +214,7 @@ def _check_kpi(
 
 
 def _values_of(kpi: Kpi) -> Iterable[Kpi]:
-    """The several values of `kpi` as KPIs of their own, with what they leave out taken from it."""
+    """Give the several values of `kpi` as KPIs of their own, with what they leave out taken from it."""
     shared: dict[str, Any] = {
         key: getattr(kpi, key)
         for key in (

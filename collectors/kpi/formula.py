@@ -33,7 +33,7 @@ def kpi_columns(
 
 
 def _with_inputs(frame: pl.LazyFrame, kpis: Sequence[Kpi]) -> pl.LazyFrame:
-    """Add what formulas name and the frame lacks as null; the covered seconds are the period where not joined."""
+    """Add what formulas name and the frame lacks as null; an unjoined row covers its whole period."""
     names = set(frame.collect_schema().names())
     if COVERED_S not in names and "period_s" in names:
         frame = frame.with_columns(pl.col("period_s").alias(COVERED_S))
@@ -76,7 +76,7 @@ def _samples(kpi: Kpi) -> pl.Expr:
 
 
 def _number(expression: Expression) -> pl.Expr:
-    """The value where it is a number: a denominator of 0 gives null, never 0 or infinity."""
+    """Keep the value where it is a number: a denominator of 0 gives null, never 0 or infinity."""
     value = expression.expr.cast(pl.Float64)
     return pl.when(value.is_finite()).then(value)
 

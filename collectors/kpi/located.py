@@ -45,15 +45,15 @@ class LocatedYaml:
             if child is None:
                 break
             node = child
-        return int(node.start_mark.line) + 1
+        return int(node.start_mark.line) + 1 if node is not None else 1
 
     def error(self, message: str, path: tuple[object, ...], hint: str | None = None) -> ConfigError:
-        """A ConfigError at `path` of this file."""
+        """Make a ConfigError at `path` of this file."""
         key = ".".join(str(part) for part in path)
         return ConfigError(message, file=str(self.path), line=self.line(path), key=key or None, hint=hint)
 
     def validated(self, model: type[BaseModel], data: object, path: tuple[object, ...]) -> Any:
-        """`data` as a `model`; the first thing that is wrong becomes a located error."""
+        """Check `data` as a `model`; the first thing that is wrong becomes a located error."""
         try:
             return model.model_validate(data)
         except ValidationError as error:

@@ -19,7 +19,7 @@ _HALF = ("entity", "entity_kind", "_start", "period_s")
 
 
 def join_periods(wide: pl.DataFrame, to: str = "1h", catalogue: Catalogue | None = None) -> pl.DataFrame:
-    """Counters of one entity joined into periods of `to` (15m, 30m, 1h, 1d), each by its rule in counters.yaml.
+    """Join counters of one entity into periods of `to` (15m, 30m, 1h, 1d), each by its rule in counters.yaml.
 
     `wide`: `entity`, `entity_kind` (may be missing), `period_start` (UTC), `period_s` and one Float64 column
     for each counter, one row for an entity, period and granularity. A period belongs to the one that holds
@@ -117,7 +117,7 @@ def _covered(name: str, span: int) -> pl.Expr:
 
 
 def _finest(joined: pl.DataFrame, counters: Sequence[str], keys: Sequence[str]) -> pl.DataFrame:
-    """One row for each entity and period: per counter the granularity that covers most, the finest of equals."""
+    """Keep per entity, period and counter the granularity that covers most, the finest of equals."""
     outer = [key for key in keys if key != "period_s"]
     if joined.select(outer).is_unique().all():
         return joined
@@ -126,7 +126,7 @@ def _finest(joined: pl.DataFrame, counters: Sequence[str], keys: Sequence[str]) 
 
 
 def _joined(name: str, rule: CounterRule, columns: Sequence[str]) -> pl.Expr:
-    """The rule of a counter as an aggregation over the rows of one period."""
+    """Turn the rule of a counter into an aggregation over the rows of one period."""
     column = pl.col(name)
     if rule.time == "sum":
         return pl.when(column.count() > 0).then(column.sum())

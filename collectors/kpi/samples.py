@@ -14,7 +14,7 @@ _KEYS = ("entity", "entity_kind", "period_start")
 
 
 def join_samples(samples: pl.DataFrame, catalogue: Catalogue | None = None) -> pl.DataFrame:
-    """Hourly KPIs from records: keys, `period_s`, `covered_s`, `<kpi>`, `<kpi>__n`; split rows as `<kpi>[<split>]`.
+    """Hourly KPIs: keys, `period_s`, `covered_s`, `<kpi>`, `<kpi>__n`; split rows as `<kpi>[<split>]`.
 
     `samples`: `entity`, `kpi_id`, `split`, `period_start` (UTC), `period` (s), `numerator`, `denominator`,
     `value`; `entity_kind` and `qci` may be there. One row for an entity, KPI, split, period and granularity.
@@ -47,7 +47,7 @@ def unknown_kpis(samples: pl.DataFrame, catalogue: Catalogue | None = None) -> d
 
 
 def prefer(first: pl.DataFrame, second: pl.DataFrame) -> pl.DataFrame:
-    """Two hourly KPI frames as one: where both have a value of a KPI, `first` wins with its number of samples."""
+    """Lay two hourly KPI frames together; where both have a KPI, value and samples of `first` win."""
     keys = [key for key in _KEYS if key in first.columns and key in second.columns]
     shared = [c for c in second.columns if c in first.columns and c not in keys]
     both = first.join(second, on=keys, how="full", coalesce=True, suffix="\x00")
@@ -149,7 +149,7 @@ def _value() -> pl.Expr:
 
 
 def _count() -> pl.Expr:
-    """Samples: what is known of the denominators, so never more than there were."""
+    """Count the samples: what is known of the denominators, so never more than there were."""
     return pl.when(pl.col("denominator").count() > 0).then(pl.col("denominator").sum()).cast(pl.Float64)
 
 
