@@ -37,10 +37,11 @@ _TERM = re.compile(
 _NEAR_OPERATORS = {"=": "==", "=<": "<=", "=>": ">=", "<>": "!=", "!": "!=", "===": "=="}
 _SQL_STRING = re.compile(r"'(?:[^']|'')*'")
 _SQL_NAME = re.compile(r'"([^"]+)"|([A-Za-z_][A-Za-z0-9_]*)(?!\s*\()')
-_SQL_WORDS = frozenset(
-    "and or not in is null true false between like case when then else end cast as double integer "
-    "bigint boolean varchar text float distinct from interval".split()
-)
+_SQL_KEYWORDS = """
+and or not in is null true false between like case when then else end cast as
+double integer bigint boolean varchar text float distinct
+"""
+_SQL_WORDS = frozenset(_SQL_KEYWORDS.split())
 
 
 class Outcome(StrEnum):
@@ -127,7 +128,7 @@ def parse_text(text: str) -> Condition:
 
 
 def sql_names(expression: str) -> tuple[str, ...]:
-    """Names of an SQL expression: identifiers in double quotes, and bare words that are no SQL word or function."""
+    """Names that an SQL expression reads: in double quotes, or bare words that SQL does not know."""
     found = _SQL_NAME.findall(_SQL_STRING.sub("''", expression))
     bare_or_quoted = (quoted or bare for quoted, bare in found if quoted or bare.lower() not in _SQL_WORDS)
     return tuple(dict.fromkeys(bare_or_quoted))

@@ -38,9 +38,16 @@ from runbooks.model import (
 )
 from runbooks.yaml_reader import read_yaml
 
+__all__ = ["PACKAGED", "Runbooks", "assemble", "load_runbooks", "read_codes", "with_version"]
+
 PACKAGED = Path(__file__).parent
 SECTIONS = ("runbook", "also_runs", "checks", "causes", "departments", "precedence", "names", "unanswerable")
-_MODEL_AT = {"conditions": ConditionSpec, "routes": Route, "cases": Case, "departments": Bilingual}
+_MODEL_AT: dict[str, type[BaseModel]] = {
+    "conditions": ConditionSpec,
+    "routes": Route,
+    "cases": Case,
+    "departments": Bilingual,
+}
 _BILINGUAL_KEYS = ("question", "title", "remedy", "reason")
 _CODE_COLUMNS = [
     "protocol",
@@ -120,7 +127,7 @@ def assemble(sections: Mapping[str, Any], codes: tuple[Code, ...]) -> Runbooks:
             causes=causes,
             departments=sections["departments"],
             precedence=tuple(_spread(entry, causes) for entry in sections["precedence"].values()),
-            names=sections["names"],
+            names={name: _spread_hits(spec, checks) for name, spec in sections["names"].items()},
             also_runs=sections["also_runs"],
             unanswerable=tuple(sections["unanswerable"]),
             codes=codes,
@@ -140,6 +147,15 @@ def _spread(entry: Precedence, causes: Mapping[str, Cause]) -> Precedence:
     before = _matching(entry.before, causes)
     after = tuple(cause for cause in _matching(entry.after, causes) if cause not in before)
     return entry.model_copy(update={"before": before, "after": after})
+
+
+def _spread_hits(spec: NameSpec, checks: Mapping[str, Check]) -> NameSpec:
+    """Spread patterns of `hits_of`: checks that support a cause and do not read the name themselves."""
+    if not any("*" in pattern for pattern in spec.hits_of):
+        return spec
+    able = [check.id for check in checks.values() if check.conditions and spec.name not in check.names]
+    found = [check for pattern in spec.hits_of for check in able if fnmatchcase(check, pattern)]
+    return spec.model_copy(update={"hits_of": tuple(dict.fromkeys(found))})
 
 
 def _matching(patterns: Iterable[str], causes: Mapping[str, Cause]) -> tuple[str, ...]:

@@ -82,9 +82,9 @@ def _word_of_truth(value: object) -> object:
 class Cause(_Entry):
     """What may be behind a complaint, who acts and how.
 
-    `prior` is the starting log-odds of the cause within its category. 0 is the documented default: how
-    common causes are is not known; where a source quotes a share the prior is a quarter of its log-odds against
-    the others (one study does not carry over whole), and `prior_origin` names the source.
+    `prior` is the starting log-odds of the cause within its category. 0 is the documented default:
+    how common causes are is not known. Where a source quotes a share, the prior is a quarter of its log-odds
+    against the others (one study does not carry over whole), and `prior_origin` names the source.
     """
 
     id: Id
@@ -141,8 +141,8 @@ class ConditionSpec(_Conditional):
     """One condition of a check, the cause it speaks for and how strongly.
 
     `hit` and `miss` are added to the log-odds of `cause`; `against` is added to other causes on a HIT.
-    `decisive`: a HIT would decide alone. `shares` names evidence groups: of the hits of one cause that share a
-    group only the strongest counts.
+    `decisive`: a HIT would decide alone. `shares` names evidence groups: of the hits of one cause that share
+    a group only the strongest counts.
     """
 
     cause: Id
@@ -319,6 +319,20 @@ class Runbooks(BaseModel):
 
 
 __all__ = [
-    "CATEGORIES", "LEVELS", "Bilingual", "Case", "Cause", "Check", "Code", "ConditionSpec", "ConditionSyntaxError",
-    "NameSpec", "Place", "Precedence", "Route", "Runbooks", "TreeRun", "Unanswerable",
-]  # fmt: skip
+    "CATEGORIES",
+    "LEVELS",
+    "Bilingual",
+    "Case",
+    "Cause",
+    "Check",
+    "Code",
+    "ConditionSpec",
+    "ConditionSyntaxError",
+    "NameSpec",
+    "Place",
+    "Precedence",
+    "Route",
+    "Runbooks",
+    "TreeRun",
+    "Unanswerable",
+]

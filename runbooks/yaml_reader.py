@@ -44,14 +44,18 @@ def parse_yaml(raw: bytes, name: str) -> LocatedDict:
         line = raw[: wrong.start].count(b"\n") + 1
         raise RunbookError("not UTF-8", file=name, line=line) from wrong
     except yaml.MarkedYAMLError as wrong:
-        mark = wrong.problem_mark or wrong.context_mark
-        line = mark.line + 1 if mark else None
-        raise RunbookError(f"no YAML: {wrong.problem or wrong.context}", file=name, line=line) from wrong
+        problem = wrong.problem or wrong.context
+        raise RunbookError(f"no YAML: {problem}", file=name, line=_line_of(wrong)) from wrong
     except yaml.YAMLError as wrong:
         raise RunbookError(f"no YAML: {str(wrong).splitlines()[0]}", file=name) from wrong
     if not isinstance(document, LocatedDict):
         raise RunbookError("a runbook file is a mapping", file=name, line=1)
     return document
+
+
+def _line_of(wrong: yaml.MarkedYAMLError) -> int | None:
+    mark = wrong.problem_mark or wrong.context_mark
+    return None if mark is None else int(mark.line) + 1
 
 
 class _Builder:
@@ -63,7 +67,8 @@ class _Builder:
 
     def document(self) -> object:
         """Return the value of the only document; None for an empty file."""
-        value, seen = None, 0
+        value: object = None
+        seen = 0
         for event in self.events:
             if isinstance(event, yaml.DocumentStartEvent):
                 seen += 1
@@ -93,6 +98,7 @@ class _Builder:
 
     def _mapping(self, start: Any, depth: int) -> LocatedDict:
         found = LocatedDict(self.name, start.start_mark.line + 1)
+        event: Any
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
             if not isinstance(event, yaml.ScalarEvent) or event.tag or event.anchor:
                 raise self._wrong(event, "a key is plain text")
