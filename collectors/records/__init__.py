@@ -1,1 +1,24 @@
 """The fourteen outside records: schemas, table readers, validation, pseudonyms."""
+
+from collectors.records.identity import Pseudonymiser, load_key, normalise_number, scrub_text
+from collectors.records.loading import LoadedRecords, load_records
+from collectors.records.schema import RecordSchema, load_schemas, record_field_names
+from collectors.records.table import RecordTable, read_table, recognise
+from collectors.records.validation import Validated, validate
+
+__all__ = [
+    "LoadedRecords",
+    "Pseudonymiser",
+    "RecordSchema",
+    "RecordTable",
+    "Validated",
+    "load_key",
+    "load_records",
+    "load_schemas",
+    "normalise_number",
+    "read_table",
+    "recognise",
+    "record_field_names",
+    "scrub_text",
+    "validate",
+]

@@ -1,0 +1,189 @@
+"""Subscriber identities become keyed pseudonyms here, after what needs the clear value was derived.
+
+The same number gives the same pseudonym in every record and field, so joins work as before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import polars as pl
+
+from collectors.records.access_network import home_plmn, serving_cell, tracking_area
+from collectors.records.key import load_key
+from collectors.records.numbers import is_short_code, normalise_number, number_class, user_part
+from collectors.records.schema import RecordField, RecordSchema
+from collectors.records.scrub import scrub_text
+
+__all__ = [
+    "Protected",
+    "Pseudonymiser",
+    "load_key",
+    "normalise_number",
+    "number_class",
+    "protect",
+    "scrub_text",
+]
+
+_HASH_BYTES = 12
+_CLASSES = {
+    "ticket": {"other_party_number": "other_party_class"},
+    "call": {"calling_number": "calling_class", "called_number": "called_class"},
+}
+_CELL_OF = {"registration": ("ecgi", "tac"), "call": ("first_ecgi", "first_tac")}
+_IMSI_DIGITS = r"^\d{14,15}$"
+_IMEI_BASE_DIGITS = 14
+
+
+class Pseudonymiser:
+    """Turns clear identities into pseudonyms (`num_3f...`, `imsi_...`, `imei_...`) with a secret key."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = hashlib.blake2b(key, person=b"callcause-key").digest()
+
+    def __repr__(self) -> str:
+        return "Pseudonymiser(...)"
+
+    def pseudonym(self, prefix: str, clear: str) -> str:
+        """Return the pseudonym of one clear text; the prefix tells the kind and enters the hash."""
+        digest = hashlib.blake2b(
+            clear.encode(), key=self._key, person=prefix.encode(), digest_size=_HASH_BYTES
+        )
+        return f"{prefix}_{digest.hexdigest()}"
+
+    def apply(self, clear: pl.Series, prefix: str) -> pl.Series:
+        """Replace a String column by pseudonyms, hashing each value once; null stays null."""
+        return self._replace(clear, lambda value: self.pseudonym(prefix, value))
+
+    def numbers(self, clear: pl.Series, country_code: str) -> pl.Series:
+        """Replace telephone numbers in any spelling; short codes stay, a withheld number becomes null."""
+        number = _select(clear, normalise_number(pl.col(clear.name), country_code))
+        short = _select(number, is_short_code(pl.col(clear.name)))
+        return self.apply(number.set(short, None), "num").fill_null(number.set(~short, None))
+
+    def identities(self, clear: pl.Series, prefix: str, country_code: str) -> pl.Series:
+        """Replace public or private identities: `num_` for a number, `imsi_` for an IMSI, else the prefix.
+
+        A private identity that holds an IMSI keeps the prefix and the hash of the IMSI.
+        """
+        values = clear.unique().drop_nulls().alias("clear").to_frame()
+        user = user_part(pl.col("clear"))
+        values = values.with_columns(user=user, number=normalise_number(pl.col("clear"), country_code))
+        is_imsi = pl.col("user").str.contains(r"^\d{15}$") & pl.col("clear").str.contains("@")
+        is_number = pl.col("number").str.contains(r"^\d{3,15}$") & ~is_imsi & (prefix == "impu")
+        kinds = values.select("clear", "user", "number", is_imsi=is_imsi, is_number=is_number)
+        new = [self._identity(prefix, *row) for row in kinds.iter_rows()]
+        mapping = (kinds["clear"], pl.Series(new, dtype=pl.String))
+        return clear.replace_strict(*mapping, default=None, return_dtype=pl.String)
+
+    def _identity(
+        self,
+        prefix: str,
+        clear: str,
+        user: str | None,
+        number: str | None,
+        is_imsi: bool | None,
+        is_number: bool | None,
+    ) -> str:
+        if is_imsi and user:
+            same = self.pseudonym("imsi", user)
+            return same if prefix == "impu" else f"{prefix}_{same.partition('_')[2]}"
+        if is_number and number:
+            return self.pseudonym("num", number)
+        return self.pseudonym(prefix, clear.strip().lower())
+
+    def _replace(self, clear: pl.Series, pseudonym: Callable[[str], str]) -> pl.Series:
+        old = clear.unique().drop_nulls()
+        new = pl.Series([pseudonym(value) for value in old.to_list()], dtype=pl.String)
+        return clear.replace_strict(old, new, default=None, return_dtype=pl.String)
+
+
+@dataclass(frozen=True, slots=True)
+class Protected:
+    """A frame without clear identities; `withheld_numbers` counts words such as `anonymous` (now null)."""
+
+    frame: pl.DataFrame
+    withheld_numbers: int
+
+
+def protect(
+    frame: pl.DataFrame, schema: RecordSchema, pseudonymiser: Pseudonymiser, country_code: str = "86"
+) -> Protected:
+    """Derive what needs clear identities, then replace them and scrub free text."""
+    frame = derive(frame, schema, country_code)
+    replaced: list[pl.Series] = []
+    withheld = 0
+    for field in (*schema.fields, *schema.derived):
+        if field.identity and field.name in frame.columns:
+            hidden = _hide(frame[field.name], field, pseudonymiser, country_code)
+            withheld += (
+                hidden.null_count() - frame[field.name].null_count() if field.identity == "msisdn" else 0
+            )
+            replaced.append(hidden.alias(field.name))
+    texts = [f.name for f in schema.fields if f.free_text and f.name in frame.columns]
+    frame = frame.with_columns(replaced).with_columns(scrub_text(pl.col(name)).alias(name) for name in texts)
+    return Protected(frame, withheld)
+
+
+def derive(frame: pl.DataFrame, schema: RecordSchema, country_code: str = "86") -> pl.DataFrame:
+    """Add the derived columns and fill what another column of the row says; identities are still in clear."""
+    columns, exprs = set(frame.columns), []
+    for source, target in _CLASSES.get(schema.record, {}).items():
+        if source in columns:
+            exprs.append(number_class(pl.col(source), country_code).alias(target))
+    if "imsi" in columns:
+        exprs.append(home_plmn(pl.col("imsi")).alias("home_plmn"))
+    if "imei" in columns:
+        exprs.append(_filled(columns, "imei_tac", pl.col("imei").str.slice(0, 8)))
+    if schema.record == "registration" and "impu" in columns:
+        exprs.append(_number_of_impu(country_code).alias("msisdn"))
+    if "p_access_network_info" in columns and schema.record in _CELL_OF:
+        cell, area = _CELL_OF[schema.record]
+        exprs.append(_filled(columns, cell, serving_cell(pl.col("p_access_network_info"))))
+        exprs.append(_filled(columns, area, tracking_area(pl.col("p_access_network_info"))))
+    return frame.with_columns(exprs)
+
+
+def _filled(columns: set[str], name: str, value: pl.Expr) -> pl.Expr:
+    return pl.coalesce(name, value).alias(name) if name in columns else value.alias(name)
+
+
+def _number_of_impu(country_code: str) -> pl.Expr:
+    number = normalise_number(pl.col("impu"), country_code)
+    is_imsi = user_part(pl.col("impu")).str.contains(_IMSI_DIGITS) & pl.col("impu").str.contains("@")
+    return pl.when(number.str.contains(r"^\d{7,15}$") & ~is_imsi).then(number)
+
+
+def _hide(clear: pl.Series, field: RecordField, pseudonymiser: Pseudonymiser, country_code: str) -> pl.Series:
+    if isinstance(clear.dtype, pl.List):
+        return _hide_list(clear, field, pseudonymiser, country_code)
+    match field.identity:
+        case "msisdn":
+            return pseudonymiser.numbers(clear, country_code)
+        case "impi" | "impu":
+            return pseudonymiser.identities(clear, field.identity, country_code)
+        case "imei":
+            # The check digit and the software version differ between sources for one device.
+            return pseudonymiser.apply(clear.str.slice(0, _IMEI_BASE_DIGITS), "imei")
+        case "imsi":
+            return pseudonymiser.apply(clear, "imsi")
+        case _:
+            return pseudonymiser.apply(clear, "cust")
+
+
+def _hide_list(
+    clear: pl.Series, field: RecordField, pseudonymiser: Pseudonymiser, country_code: str
+) -> pl.Series:
+    rows = clear.to_frame().with_row_index("__row")
+    items = rows.explode(clear.name).drop_nulls()
+    hidden = _hide(items[clear.name], field, pseudonymiser, country_code)
+    lists = (
+        items.with_columns(hidden.alias(clear.name)).group_by("__row", maintain_order=True).agg(clear.name)
+    )
+    return rows.select("__row").join(lists, on="__row", how="left", maintain_order="left")[clear.name]
+
+
+def _select(series: pl.Series, expr: pl.Expr) -> pl.Series:
+    return series.to_frame().select(expr.alias(series.name)).to_series()
