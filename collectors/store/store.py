@@ -1,0 +1,160 @@
+"""The store: Parquet files and a ledger in one folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+
+from collectors.errors import BadFile, StoreError
+from collectors.kpi.catalogue import Catalogue, load_catalogue
+from collectors.records.schema import load_schemas
+from collectors.store import batch as batches
+from collectors.store import history, series, tables
+from collectors.store.batch import Batch
+from collectors.store.ledger import FileEntry, FileState, Ledger, SourceFile
+from collectors.store.refresh import Refresh, Refreshed, Rematch
+from collectors.store.segment import Aside, locked, sweep
+from collectors.store.tables import LINE, PENDING, RECENT, SOURCE
+
+
+class Store:
+    """What was ingested, read by kind, by cell and by moment.
+
+    Any number of processes may hold a store open, read it and add to it. A thread opens its own.
+    """
+
+    def __init__(self, root: Path, catalogue: Catalogue) -> None:
+        self.root = root
+        self.catalogue = catalogue
+        self.ledger = Ledger(root / "ledger.sqlite")
+        self._aside: Aside | None = None
+
+    @classmethod
+    def open(cls, path: Path | str, *, catalogue: Catalogue | None = None) -> Store:
+        """Open the store in a folder, made when it is not there; remove what killed writers left."""
+        root = Path(path)
+        try:
+            (root / "tmp").mkdir(parents=True, exist_ok=True)
+            store = cls(root, catalogue or load_catalogue())
+            sweep(root, store.ledger)
+        except OSError as error:
+            raise StoreError(f"cannot be opened: {error.strerror}", file=str(root)) from error
+        return store
+
+    def close(self) -> None:
+        """Give back the ledger and this process's folder of unfinished files."""
+        if self._aside is not None:
+            self._aside.close()
+            self._aside = None
+        self.ledger.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def aside(self) -> Aside:
+        """Folder of this process for unfinished files."""
+        if self._aside is None:
+            self._aside = Aside(self.root)
+        return self._aside
+
+    # --- writing
+
+    def add(
+        self, source: SourceFile, frames: Mapping[str, pl.DataFrame], bad: pl.DataFrame | None = None
+    ) -> FileState:
+        """Store the rows of one source file (by kind) and its bad rows: line, field, value, reason.
+
+        A file whose hash the ledger knows is left out and answered as `known`.
+        """
+        made = Batch(entries=[(batches.file_entry(source, frames, bad), bad)])
+        for kind, frame in frames.items():
+            if frame.height:
+                made.files.append(
+                    batches.write_pending(self.aside, kind, batches.marked(frame, source, kind))
+                )
+        return self.commit(made)[source.hash]
+
+    def commit(self, made: Batch) -> dict[str, FileState]:
+        """Make a batch of files visible in one transaction; the state of each by its hash."""
+        return batches.commit(self.root, self.aside, self.ledger, made)
+
+    def quarantine(self, source: SourceFile, reason_code: str, message: str) -> FileState:
+        """Put a file into quarantine: its path, hash and reason are kept, its content is not."""
+        return self.refuse(source, BadFile(reason_code, message))
+
+    def refuse(self, source: SourceFile, error: BadFile) -> FileState:
+        """Put a file into quarantine for an error that names line and field."""
+        state = FileState.QUARANTINED
+        entry = FileEntry(
+            source, "", state, code=error.code, message=error.message, line=error.line, field=error.key
+        )
+        return self.commit(Batch(entries=[(entry, None)]))[source.hash]
+
+    def refresh(self, rematch: Rematch | None = None) -> Refreshed:
+        """Merge what is new into partitions and shards, and keep up the hourly KPIs; one at a time.
+
+        `rematch` gives the entity and its kind for names of objects that no inventory row had.
+        """
+        with locked(self.root / "refresh.lock"):
+            return Refresh(self.root, self.aside, self.ledger, self.catalogue).run(rematch)
+
+    # --- reading
+
+    def records(self, kind: str) -> pl.LazyFrame:
+        """All rows of a record table, each record once: schema columns, derived columns, `absent`."""
+        schema = None if kind == tables.KEPT else pl.Schema(load_schemas()[kind].polars_schema())
+        segments = self.ledger.segments(kind)
+        if not segments:
+            return pl.LazyFrame(schema=schema)
+        rows = tables.read(self.root, segments)
+        if any(segment.part in (PENDING, RECENT) for segment in segments):
+            rows = tables.winners(rows.collect(), kind).lazy()
+        if schema is None:
+            return rows.drop(SOURCE, LINE)
+        missing = [pl.lit(None, schema[c]).alias(c) for c in schema if c not in rows.collect_schema()]
+        return rows.with_columns(missing).select(pl.col(c).cast(t) for c, t in schema.items())
+
+    def counters(
+        self,
+        entities: Iterable[str] | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+    ) -> pl.DataFrame:
+        """Wide counter rows with a period start in [start, end), sorted by entity and time."""
+        return series.counters(self.root, self.ledger, entities, series.span(start, end))
+
+    def kpis(
+        self, entities: Sequence[str], kpi_ids: Sequence[str], start: datetime, end: datetime
+    ) -> pl.DataFrame:
+        """KPIs per stored period: entity, period_start, period_s, and <kpi>, <kpi>__n for each id.
+
+        Computed from PM counters; where they give none, taken from cell_kpi and node_kpi records.
+        """
+        return series.kpis(self.root, self.ledger, self.catalogue, entities, kpi_ids, series.span(start, end))
+
+    def hourly(
+        self,
+        entities: Sequence[str] | None,
+        kpi_ids: Sequence[str],
+        start: datetime | None = None,
+        end: datetime | None = None,
+    ) -> pl.DataFrame:
+        """Hourly KPIs: entity, period_start, and <kpi>, <kpi>__n for each id."""
+        return series.hourly(self.root, self.ledger, entities, kpi_ids, series.span(start, end))
+
+    def kpi_at(self, keys: pl.DataFrame, kpi_ids: Sequence[str]) -> pl.DataFrame:
+        """KPIs of `keys` (row, entity, at in UTC) at their moment, with their baseline; row-aligned.
+
+        For each KPI: <kpi>, <kpi>__n (samples), <kpi>__base and <kpi>__mad (median and MAD of the same hour
+        of week in the four weeks before), <kpi>__base_n (weeks in it), <kpi>__from (start of the hour that
+        was read: the one that holds `at`, else the nearest within two hours before) and <kpi>__why ("" or
+        no_period, few_samples, counter_missing, suspect).
+        """
+        return history.kpi_at(self.root, self.ledger, self.catalogue, keys, kpi_ids)
