@@ -94,7 +94,7 @@ class Catalogue:
         return next((self.rules[p] for p in self.counter_patterns if fnmatchcase(counter, p)), None)
 
     def target(self, kpi_id: str, split: str | None) -> str:
-        """Name the column of a sample: a split that names a value is `<kpi>.<name>`, others `<kpi>[<split>]`."""
+        """Name the column of a sample: `<kpi>.<name>` if its split names a value, else `<kpi>[<split>]`."""
         text = (split or "").strip()
         if not text:
             return kpi_id
@@ -255,6 +255,7 @@ def _values_of(kpi: Kpi) -> Iterable[Kpi]:
             id=f"{kpi.id}.{kpi.top_share}",
             of=kpi.id,
             name=Name(en=f"{kpi.name.en}: {kpi.top_share}", zh=f"{kpi.name.zh}：{kpi.top_share}"),
+            parts=kpi.parts,
             unit="%",
             better=kpi.better,
             join="ratio",

@@ -18,7 +18,7 @@ from callcause_error import did_you_mean
 FUNCTIONS = frozenset({"abs", "coalesce", "greatest", "least", "nullif"})
 _NAME = re.compile(r'"([^"]+)"')
 _WORD = re.compile(r"[^\W\d]\w*(?:\.\w+)*")
-_NUMBER = re.compile(r"\d+(?:\.\d+)?(?:[eE]-?\d+)?")
+_NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?:[eE]-?\d+)?")
 _REST = re.compile(r"[\s()+\-*/,]*")
 
 
@@ -62,7 +62,7 @@ def _with_default(name: str, defaults: Mapping[str, float]) -> str:
 
 def _check_words(text: str) -> None:
     """Refuse every word outside quotes that is not an allowed function, and every foreign sign."""
-    bare = _NUMBER.sub(" ", _WORD.sub(_allowed_word, _NAME.sub(" ", text)))
+    bare = _WORD.sub(_allowed_word, _NUMBER.sub(" ", _NAME.sub(" ", text)))
     if not _REST.fullmatch(bare):
         raise ValueError(
             f"only + - * / ( ) , numbers and quoted names may stand in a formula, not {bare.strip()!r}"

@@ -26,9 +26,9 @@ def kpi_columns(
     """
     ids = tuple(catalogue.computed_ids if kpi_ids is None else kpi_ids)
     kpis = [catalogue.kpi(kpi_id) for kpi_id in ids]
+    names = wide.lazy().collect_schema().names()
     frame = _with_inputs(wide.lazy(), kpis)
-    names = frame.collect_schema().names()
-    columns = [expr for kpi in kpis for expr in _columns_of(kpi, names, catalogue)]
+    columns = [expr for kpi in kpis for expr in _columns_of(kpi, names)]
     return frame.select(*(key for key in KEYS if key in names), *columns).collect()
 
 
@@ -48,12 +48,9 @@ def inputs_of(kpi: Kpi) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for names in found for name in names if name != COVERED_S))
 
 
-def _columns_of(kpi: Kpi, names: Sequence[str], catalogue: Catalogue) -> list[pl.Expr]:
+def _columns_of(kpi: Kpi, names: Sequence[str]) -> list[pl.Expr]:
     if kpi.parts:
-        return _parts(kpi, names)
-    base = catalogue.kpi(kpi.of) if kpi.of else None
-    if base is not None and kpi.id == f"{base.id}.{base.top_share}":
-        return _top_share(kpi, base, names)
+        return _top_share(kpi, names) if kpi.of else _parts(kpi, names)
     return [_value(kpi).alias(kpi.id), _samples(kpi).alias(f"{kpi.id}__n")]
 
 
@@ -110,8 +107,8 @@ def _parts(kpi: Kpi, names: Sequence[str]) -> list[pl.Expr]:
     return [total.alias(kpi.id), pl.lit(None, pl.Float64).alias(f"{kpi.id}__n"), *each]
 
 
-def _top_share(kpi: Kpi, base: Kpi, names: Sequence[str]) -> list[pl.Expr]:
-    parts = {part: expr for part, expr in _by_part(base, names).items() if part != "sum"}
+def _top_share(kpi: Kpi, names: Sequence[str]) -> list[pl.Expr]:
+    parts = {part: expr for part, expr in _by_part(kpi, names).items() if part != "sum"}
     if not parts:
         return [pl.lit(None, pl.Float64).alias(kpi.id), pl.lit(None, pl.Float64).alias(f"{kpi.id}__n")]
     total = _sum_known(list(parts.values()))

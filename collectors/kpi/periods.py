@@ -80,29 +80,51 @@ def hourly_kpis(
     result = kpi_columns(join_periods(wide, to, catalogue), catalogue, ids)
     uneven = _uneven(wide, catalogue, ids)
     keys = [key for key in ("entity", "entity_kind", "period_start") if key in result.columns]
-    for kpi_id, inputs in uneven.items():
-        known = pl.all_horizontal(pl.col(name).is_not_null() for name in inputs)
-        masked = wide.with_columns(pl.when(known).then(pl.col(name)).alias(name) for name in inputs)
+    for kpi_id, required in uneven.items():
+        masked = _masked(wide, catalogue, kpi_id, required)
         one = kpi_columns(join_periods(masked, to, catalogue), catalogue, [kpi_id])
         columns = [kpi_id, f"{kpi_id}__n"]
         result = result.update(one.select(*keys, *columns), on=keys, how="left", include_nulls=True)
     return result
 
 
-def _uneven(wide: pl.DataFrame, catalogue: Catalogue, ids: Sequence[str]) -> dict[str, list[str]]:
-    """KPIs with counters that are not known in the same rows, with those counters."""
-    required = {i: [n for n in inputs_of(k) if n not in k.optional] for i in ids for k in [catalogue.kpi(i)]}
-    required = {
-        i: names for i, names in required.items() if len(names) > 1 and set(names) <= set(wide.columns)
+def _masked(wide: pl.DataFrame, catalogue: Catalogue, kpi_id: str, required: Sequence[str]) -> pl.DataFrame:
+    """Keep the counters of one KPI, and only where all required ones are known."""
+    inputs = [name for name in inputs_of(catalogue.kpi(kpi_id)) if name in wide.columns]
+    weights = {
+        n
+        for name in inputs
+        for w in (catalogue.rule(name) or CounterRule()).weight_expressions
+        for n in w.counters
     }
+    kept = [n for n in wide.columns if n in weights or n in inputs or catalogue.rule(n) is None]
+    known = _all_known(required)
+    return wide.select(kept).with_columns(pl.when(known).then(pl.col(name)).alias(name) for name in inputs)
+
+
+def _uneven(wide: pl.DataFrame, catalogue: Catalogue, ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """KPIs that have an input known in rows where a required one is not, with the required ones."""
+    inputs, required = {}, {}
+    for kpi_id in ids:
+        names = inputs_of(catalogue.kpi(kpi_id))
+        needed = tuple(name for name in names if name not in catalogue.kpi(kpi_id).optional)
+        if needed and set(needed) <= set(wide.columns):
+            inputs[kpi_id], required[kpi_id] = [n for n in names if n in wide.columns], needed
     if not required:
         return {}
+    known = {n: wide.height - wide[n].null_count() for n in {n for names in inputs.values() for n in names}}
     counts = wide.select(
-        pl.all_horizontal(pl.col(n).is_not_null() for n in names).sum().alias(i)
-        for i, names in required.items()
+        pl.when(_all_known(required[i])).then(pl.col(n)).count().alias(f"{i}\x00{n}")
+        for i, names in inputs.items()
+        for n in names
     ).row(0, named=True)
-    known = {n: wide.height - wide[n].null_count() for n in {n for names in required.values() for n in names}}
-    return {i: names for i, names in required.items() if any(known[n] != counts[i] for n in names)}
+    return {
+        i: required[i] for i, names in inputs.items() if any(known[n] != counts[f"{i}\x00{n}"] for n in names)
+    }
+
+
+def _all_known(names: Sequence[str]) -> pl.Expr:
+    return pl.all_horizontal(pl.col(name).is_not_null() for name in names)
 
 
 def _span(to: str) -> int:

@@ -73,20 +73,7 @@ def _empty(samples: pl.DataFrame) -> pl.DataFrame:
 
 def _with_targets(samples: pl.DataFrame, catalogue: Catalogue) -> pl.DataFrame:
     """Add `target` (the column), `join` and `factor` of each sample, found once for each KPI and split."""
-    split = pl.col("split").fill_null("")
-    if "qci" in samples.columns:
-        extra = pl.format("qci={}", pl.col("qci"))
-        foreign = pl.col("qci").is_not_null() & ~pl.col("kpi_id").str.ends_with(
-            pl.format("_qci{}", pl.col("qci"))
-        )
-        named = foreign & pl.col("kpi_id").str.contains("_qci").or_(split == "")
-        split = (
-            pl.when(~(foreign & named))
-            .then(split)
-            .when(split == "")
-            .then(extra)
-            .otherwise(pl.concat_str(split, extra, separator=";"))
-        )
+    split = _split("qci" in samples.columns)
     samples = samples.with_columns(split.alias("split"))
     pairs = samples.select("kpi_id", "split").unique()
     found = [
@@ -94,6 +81,18 @@ def _with_targets(samples: pl.DataFrame, catalogue: Catalogue) -> pl.DataFrame:
     ]
     table = pl.DataFrame(found, schema=["kpi_id", "split", "target", "join", "factor"], orient="row")
     return samples.join(table.cast({"factor": pl.Float64}), on=["kpi_id", "split"])
+
+
+def _split(with_qci: bool) -> pl.Expr:
+    """Split as text, with a `qci` that is not the one of the KPI (1 where its id names none) as part of it."""
+    split = pl.col("split").fill_null("")
+    if not with_qci:
+        return split
+    own = pl.col("kpi_id").str.extract(r"_qci(\d)").cast(pl.Int64).fill_null(1)
+    foreign = (pl.col("qci") != own).fill_null(False)
+    extra = pl.format("qci={}", pl.col("qci"))
+    both = pl.when(split == "").then(extra).otherwise(pl.concat_str(split, extra, separator=";"))
+    return pl.when(foreign).then(both).otherwise(split)
 
 
 def _rule(target: str, kpi_id: str, catalogue: Catalogue) -> tuple[str, float]:
