@@ -109,7 +109,11 @@ class BlockBuilder:
         """The block of the rows so far; the builder is empty after it."""
         self._close_single()
         shape = (len(self._objects), self.columns)
-        values = self._pieces[0] if len(self._pieces) == 1 else np.concatenate([np.empty((0, self.columns)), *self._pieces])
+        values = (
+            self._pieces[0]
+            if len(self._pieces) == 1
+            else np.concatenate([np.empty((0, self.columns)), *self._pieces])
+        )
         suspect = np.zeros(shape, dtype=np.bool_)
         suspect[self._suspect_rows] = True
         for place in self._suspect_places:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from datetime import UTC, tzinfo
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -100,7 +101,7 @@ class _Scan:
 
     def _rows(self, data: bytes, at: int, stop: int) -> int:
         """Scan rows from `at`; return where expat must go on."""
-        places = _canonical(self._reader.places or {})
+        places = _canonical(tuple(self._reader.places or ()))
         octets = np.frombuffer(data, dtype=np.uint8)
         while places is not None:
             builder = self._reader.open_builder()
@@ -112,7 +113,13 @@ class _Scan:
         return at
 
     def _some_rows(
-        self, octets: NDArray[np.uint8], data: bytes, at: int, stop: int, places: NDArray[np.int64], builder: BlockBuilder
+        self,
+        octets: NDArray[np.uint8],
+        data: bytes,
+        at: int,
+        stop: int,
+        places: NDArray[np.int64],
+        builder: BlockBuilder,
     ) -> tuple[int, int, int]:
         columns = builder.columns
         room = min(builder.room, _ROWS)
@@ -154,12 +161,17 @@ def _names(data: bytes, bounds: NDArray[np.int64], beyond_ascii: bool) -> list[s
         names = [data[start:end].decode() for start, end in bounds.tolist()]
     except UnicodeDecodeError as error:
         raise _Irregular from error
-    if beyond_ascii and any("\ufffe" in name or "\uffff" in name for name in names):  # XML has no such characters
+    if beyond_ascii and any(
+        "\ufffe" in name or "\uffff" in name for name in names
+    ):  # XML has no such characters
         raise _Irregular
     return names
 
 
-def _canonical(places: dict[str, int]) -> NDArray[np.int64] | None:
+@lru_cache(maxsize=256)
+def _canonical(places: tuple[str, ...]) -> NDArray[np.int64] | None:
     """The `p` of each column as numbers, None when some `p` is not written as a plain number."""
-    plain = all(place.isascii() and place.isdecimal() and place[0] != "0" and len(place) < 10 for place in places)
+    plain = all(
+        place.isascii() and place.isdecimal() and place[0] != "0" and len(place) < 10 for place in places
+    )
     return np.array([int(place) for place in places], dtype=np.int64) if plain else None

@@ -15,7 +15,11 @@ from isal import igzip, isal_zlib
 from collectors.errors import BadFile
 
 GZIP_MAGIC = b"\x1f\x8b"
-_BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 _DECLARED = re.compile(rb"\s*<\?xml\s[^>]*?encoding\s*=\s*[\"']([A-Za-z][A-Za-z0-9._-]{0,39})[\"']")
 _AS_IS = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 _FIRST_TAG = re.compile(rb"\s*<[?!A-Za-z_:\x80-\xff]")

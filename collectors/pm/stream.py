@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 from xml.parsers import expat  # noqa: S406 - every DTD is refused below, so there is no entity to expand
@@ -147,7 +148,9 @@ class BlockReader:
         text = expat.ErrorString(error.code)
         if error.code in _CUT_SHORT:
             inside = f" inside <{self._stack[-1]}>" if self._stack else ""
-            return BadFile("truncated", f"the file ends{inside} too early ({text})", file=str(self._path), line=line)
+            return BadFile(
+                "truncated", f"the file ends{inside} too early ({text})", file=str(self._path), line=line
+            )
         return BadFile("not_well_formed", f"not well-formed XML: {text}", file=str(self._path), line=line)
 
     def _refuse_doctype(self, *_: object) -> None:
@@ -261,8 +264,13 @@ class BlockReader:
             raise self._bad("bad_header", str(error), key=key) from error
 
     def _read_types(self, text: str) -> None:
-        for name in text.split():
-            self._add_type(name, None)
+        names, info = text.split(), self._info
+        if info is None or self.builder or info.counters:
+            for name in names:
+                self._add_type(name, None)
+        else:  # the usual case, all at once
+            info.counters = names
+            info.places = dict(zip(_numbers_to(len(names)), range(len(names)), strict=True))
 
     def _read_type(self, text: str) -> None:
         self._add_type(text.strip(), self._position)
@@ -404,7 +412,14 @@ class _OpenInfo:
         if file_begin is not None and end <= file_begin:
             notes.append("end_before_begin")
         begin = period_start(end, period_s)
-        return InfoHead(self.meas_info_id, self.job_id, begin, end, period_s, tuple(self.counters), tuple(notes))
+        return InfoHead(
+            self.meas_info_id, self.job_id, begin, end, period_s, tuple(self.counters), tuple(notes)
+        )
+
+
+@lru_cache(maxsize=64)
+def _numbers_to(count: int) -> tuple[str, ...]:
+    return tuple(str(number) for number in range(1, count + 1))
 
 
 _ON_START = {

@@ -6,7 +6,24 @@ import math
 import re
 
 NO_VALUE = frozenset(
-    {"", "nil", "null", "n/a", "na", "n.a.", "nan", "none", "-", "--", "?", "inf", "-inf", "+inf", "invalid", "unknown"}
+    {
+        "",
+        "nil",
+        "null",
+        "n/a",
+        "na",
+        "n.a.",
+        "nan",
+        "none",
+        "-",
+        "--",
+        "?",
+        "inf",
+        "-inf",
+        "+inf",
+        "invalid",
+        "unknown",
+    }
 )
 """Spellings of "no value", lower case. TS 32.435 writes NIL; the rest are vendors' habits."""
 

@@ -1,0 +1,1 @@
+"""Benchmarks: each module prints what it measured and the limit it must reach."""
