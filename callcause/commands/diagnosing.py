@@ -13,10 +13,12 @@ from rich.table import Table
 
 from callcause.configuration import Configuration, load_configuration
 from callcause.terminal import out, progress, say
-from callcause_error import UsageError
+from callcause_error import CallcauseError, UsageError
 from collectors.kpi.catalogue import load_catalogue
-from collectors.records.identity import Pseudonymiser, load_key
-from collectors.records.pipeline import load_records
+from collectors.kpi.worst import worst_cells
+from collectors.records.identity import Pseudonymiser
+from collectors.records.key import load_key
+from collectors.records.loading import load_records
 from collectors.store.store import Store
 from dashboards.report import write_reports
 from dashboards.report.assembly import assemble
@@ -122,9 +124,14 @@ def worst(store_path: Path, kpi: str, at: str | None, top: int) -> None:
     """Print the worst-cell list of a KPI."""
     catalogue = load_catalogue()
     catalogue.kpi(kpi)
-    moment = _moment(at) if at else None
+    if not store_path.is_dir():
+        raise UsageError("no store there; `callcause ingest` makes one", file=str(store_path))
     with Store.open(store_path) as store:
-        rows = store.worst_cells(kpi, moment, top)
+        hourly = store.hourly(None, [kpi])
+    moment = _moment(at) if at else hourly["period_start"].max()
+    if not isinstance(moment, datetime):
+        raise CallcauseError("the store holds no hour of this KPI", key=kpi)
+    rows = worst_cells(hourly, catalogue, kpi, moment, top)
     table = Table(*rows.columns, box=None, pad_edge=False)
     for row in rows.iter_rows():
         table.add_row(*(_cell(value) for value in row))

@@ -95,7 +95,7 @@ def _course(store: Store, catalogue: Catalogue, kpi_id: str, entity: str, at: da
 
 def _hourly(store: Store, kpi_id: str, entity: str, start: datetime, count: int) -> NDArray[np.float64]:
     frame = store.hourly([entity], [kpi_id], start, start + HOUR * count)
-    index = (frame["hour"].dt.epoch("s").to_numpy() - int(start.timestamp())) // 3600
+    index = (frame["period_start"].dt.epoch("s").to_numpy() - int(start.timestamp())) // 3600
     values = np.full(count, np.nan)
     inside = (index >= 0) & (index < count)
     values[index[inside]] = frame[kpi_id].cast(pl.Float64).fill_null(np.nan).to_numpy()[inside]
