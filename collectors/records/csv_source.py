@@ -11,7 +11,7 @@ from typing import BinaryIO, cast
 
 import numpy as np
 import polars as pl
-from isal import igzip
+from isal import igzip, isal_zlib
 
 from collectors.errors import BadFile
 from collectors.records.csv_scan import MAX_RECORD_BYTES, scan_records
@@ -108,7 +108,7 @@ def _pieces(path: Path, piece_bytes: int) -> Iterator[bytes]:
                 if zipped and total > max(GZIP_RATIO_FREE_BYTES, MAX_GZIP_RATIO * path.stat().st_size):
                     raise BadFile("gzip_ratio", "the gzip file grows beyond all measure", file=str(path))
                 yield piece
-    except (EOFError, zlib.error, igzip.BadGzipFile) as error:
+    except (EOFError, zlib.error, isal_zlib.error, igzip.BadGzipFile) as error:  # type: ignore[misc]
         raise BadFile("damaged_gzip", f"the gzip file is damaged: {error}", file=str(path)) from error
     except OSError as error:
         raise BadFile(

@@ -6,7 +6,6 @@ The same number gives the same pseudonym in every record and field, so joins wor
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import polars as pl
@@ -55,28 +54,32 @@ class Pseudonymiser:
 
     def apply(self, clear: pl.Series, prefix: str) -> pl.Series:
         """Replace a String column by pseudonyms, hashing each value once; null stays null."""
-        return self._replace(clear, lambda value: self.pseudonym(prefix, value))
+        old = _distinct(clear)
+        new = pl.Series([self.pseudonym(prefix, value) for value in old.to_list()], dtype=pl.String)
+        return _replace(clear, old, new)
 
     def numbers(self, clear: pl.Series, country_code: str) -> pl.Series:
         """Replace telephone numbers in any spelling; short codes stay, a withheld number becomes null."""
-        number = _select(clear, normalise_number(pl.col(clear.name), country_code))
-        short = _select(number, is_short_code(pl.col(clear.name)))
-        return self.apply(number.set(short, None), "num").fill_null(number.set(~short, None))
+        value = pl.col(clear.name)
+        known = _distinct(clear).to_frame()
+        known = known.select(value.alias("clear"), number=normalise_number(value, country_code))
+        hashed = self.apply(known["number"], "num")
+        shown = pl.when(is_short_code(pl.col("number"))).then("number").otherwise(pl.lit(hashed))
+        return _replace(clear, known["clear"], known.select(shown).to_series())
 
     def identities(self, clear: pl.Series, prefix: str, country_code: str) -> pl.Series:
         """Replace public or private identities: `num_` for a number, `imsi_` for an IMSI, else the prefix.
 
         A private identity that holds an IMSI keeps the prefix and the hash of the IMSI.
         """
-        values = clear.unique().drop_nulls().alias("clear").to_frame()
+        values = _distinct(clear).alias("clear").to_frame()
         user = user_part(pl.col("clear"))
         values = values.with_columns(user=user, number=normalise_number(pl.col("clear"), country_code))
         is_imsi = pl.col("user").str.contains(r"^\d{15}$") & pl.col("clear").str.contains("@")
         is_number = pl.col("number").str.contains(r"^\d{3,15}$") & ~is_imsi & (prefix == "impu")
         kinds = values.select("clear", "user", "number", is_imsi=is_imsi, is_number=is_number)
         new = [self._identity(prefix, *row) for row in kinds.iter_rows()]
-        mapping = (kinds["clear"], pl.Series(new, dtype=pl.String))
-        return clear.replace_strict(*mapping, default=None, return_dtype=pl.String)
+        return _replace(clear, kinds["clear"], pl.Series(new, dtype=pl.String))
 
     def _identity(
         self,
@@ -93,11 +96,6 @@ class Pseudonymiser:
         if is_number and number:
             return self.pseudonym("num", number)
         return self.pseudonym(prefix, clear.strip().lower())
-
-    def _replace(self, clear: pl.Series, pseudonym: Callable[[str], str]) -> pl.Series:
-        old = clear.unique().drop_nulls()
-        new = pl.Series([pseudonym(value) for value in old.to_list()], dtype=pl.String)
-        return clear.replace_strict(old, new, default=None, return_dtype=pl.String)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,25 +127,34 @@ def protect(
 
 def derive(frame: pl.DataFrame, schema: RecordSchema, country_code: str = "86") -> pl.DataFrame:
     """Add the derived columns and fill what another column of the row says; identities are still in clear."""
-    columns, exprs = set(frame.columns), []
+    new: list[pl.Series] = []
     for source, target in _CLASSES.get(schema.record, {}).items():
-        if source in columns:
-            exprs.append(number_class(pl.col(source), country_code).alias(target))
-    if "imsi" in columns:
-        exprs.append(home_plmn(pl.col("imsi")).alias("home_plmn"))
-    if "imei" in columns:
-        exprs.append(_filled(columns, "imei_tac", pl.col("imei").str.slice(0, 8)))
-    if schema.record == "registration" and "impu" in columns:
-        exprs.append(_number_of_impu(country_code).alias("msisdn"))
-    if "p_access_network_info" in columns and schema.record in _CELL_OF:
+        if source in frame.columns:
+            classes = _by_value(frame[source], number_class(pl.col(source), country_code))
+            new.append(classes.alias(target))
+    if "imsi" in frame.columns:
+        new.append(_select(frame["imsi"], home_plmn(pl.col("imsi"))).alias("home_plmn"))
+    if "imei" in frame.columns:
+        new.append(_filled(frame, "imei_tac", "imei", pl.col("imei").str.slice(0, 8)))
+    if schema.record == "registration" and "impu" in frame.columns:
+        new.append(_by_value(frame["impu"], _number_of_impu(country_code)).alias("msisdn"))
+    header = "p_access_network_info"
+    if header in frame.columns and schema.record in _CELL_OF:
         cell, area = _CELL_OF[schema.record]
-        exprs.append(_filled(columns, cell, serving_cell(pl.col("p_access_network_info"))))
-        exprs.append(_filled(columns, area, tracking_area(pl.col("p_access_network_info"))))
-    return frame.with_columns(exprs)
+        new.append(_filled(frame, cell, header, serving_cell(pl.col(header))))
+        new.append(_filled(frame, area, header, tracking_area(pl.col(header))))
+    return frame.with_columns(new)
 
 
-def _filled(columns: set[str], name: str, value: pl.Expr) -> pl.Expr:
-    return pl.coalesce(name, value).alias(name) if name in columns else value.alias(name)
+def _filled(frame: pl.DataFrame, name: str, source: str, value: pl.Expr) -> pl.Series:
+    """Return the column with its gaps filled by an expression over the source column."""
+    if name not in frame.columns:
+        return _by_value(frame[source], value).alias(name)
+    given = frame[name]
+    if not given.null_count():
+        return given
+    needed = frame.select(pl.when(pl.col(name).is_null()).then(source).alias(source)).to_series()
+    return given.fill_null(_by_value(needed, value))
 
 
 def _number_of_impu(country_code: str) -> pl.Expr:
@@ -186,4 +193,19 @@ def _hide_list(
 
 
 def _select(series: pl.Series, expr: pl.Expr) -> pl.Series:
-    return series.to_frame().select(expr.alias(series.name)).to_series()
+    # Lazy, so that expressions that stand in several branches are evaluated once.
+    return series.to_frame().lazy().select(expr.alias(series.name)).collect().to_series()
+
+
+def _distinct(series: pl.Series) -> pl.Series:
+    return series.drop_nulls().unique()
+
+
+def _replace(series: pl.Series, old: pl.Series, new: pl.Series) -> pl.Series:
+    return series.replace_strict(old, new, default=None, return_dtype=new.dtype).alias(series.name)
+
+
+def _by_value(series: pl.Series, expr: pl.Expr) -> pl.Series:
+    """Evaluate an expression over the column once per distinct value."""
+    old = _distinct(series)
+    return _replace(series, old, _select(old, expr))

@@ -53,7 +53,13 @@ def number_class(text: pl.Expr, country_code: str = _CHINA) -> pl.Expr:
     Service numbers longer than a short code (400, 800, 95, 106) count as short_code. Which fixed and mobile
     ranges a country has is known for country code 86 only; elsewhere home numbers are `unknown`.
     """
-    plus = _international(text, country_code)
+    # Its own step, because the spelling would else be worked out again in every branch.
+    spelling = _international(text, country_code)
+    return spelling.map_batches(lambda column: _classes(column, country_code), return_dtype=pl.String)
+
+
+def _classes(spelling: pl.Series, country_code: str) -> pl.Series:
+    plus = pl.col("plus")
     digits = plus.str.strip_prefix("+")
     home = digits.str.strip_prefix(country_code)
     at_home = digits.str.starts_with(country_code) & (digits.str.len_chars() >= 10)
@@ -62,7 +68,7 @@ def number_class(text: pl.Expr, country_code: str = _CHINA) -> pl.Expr:
     )
     china = pl.lit(country_code == _CHINA)
     foreign = (plus.str.starts_with("+") | digits.str.contains(r"^[2-9]\d{10,14}$")) & ~at_home
-    return (
+    kind = (
         pl.when(plus.is_null())
         .then(pl.lit(None, pl.String))
         .when(~digits.str.contains(r"^[0-9*#]+$"))
@@ -77,3 +83,4 @@ def number_class(text: pl.Expr, country_code: str = _CHINA) -> pl.Expr:
         .then(pl.lit("international"))
         .otherwise(pl.lit("unknown"))
     )
+    return spelling.alias("plus").to_frame().select(kind.alias(spelling.name)).to_series()
