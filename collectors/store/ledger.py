@@ -135,8 +135,9 @@ class Ledger:
     # --- files
 
     def known(self, hashes: Iterable[str]) -> set[str]:
-        """Return those of `hashes` that an earlier ingest has brought to an end."""
-        return {h for h in hashes if self._db.execute("SELECT 1 FROM files WHERE hash=?", (h,)).fetchone()}
+        """Return those of `hashes` that are stored; a file in quarantine may be tried again."""
+        sql = "SELECT 1 FROM files WHERE hash=? AND state<>?"
+        return {h for h in hashes if self._db.execute(sql, (h, FileState.QUARANTINED)).fetchone()}
 
     def write_file(self, entry: FileEntry, bad: pl.DataFrame | None = None) -> None:
         """Write a file's row and its bad rows; call inside a transaction."""
@@ -145,7 +146,7 @@ class Ledger:
             *(entry.rows, entry.bad_rows, entry.code, entry.message, entry.line, entry.field),
             json.dumps(dict(entry.counts), sort_keys=True),
         )
-        self._db.execute("INSERT INTO files VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", values)
+        self._db.execute("INSERT OR REPLACE INTO files VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", values)
         if bad is not None and bad.height:
             columns = ["line", "field", "value", "reason"]
             rows = bad.head(BAD_ROWS_KEPT).select(columns).rows()
