@@ -1,0 +1,240 @@
+"""Alarms on the elements that served the user (G-02, DRP-02, MOS-09)."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from diagnosis.serving import CORE_TYPES, node_name, pool_of, site
+from diagnosis.workspace import ROW, Name, Workspace, hours
+
+NAMES = {
+    "alarm.service_affecting": Name("boolean", "alarm"),
+    "alarm.id": Name("string", "alarm"),
+    "alarm.alarmed_object": Name("string", "alarm"),
+    "alarm.alarmed_object_type": Name("string", "alarm"),
+    "alarm.alarm_type": Name("string", "alarm"),
+    "alarm.specific_problem": Name("string", "alarm"),
+    "alarm.raised_at": Name("datetime", "alarm"),
+    "alarm.cleared_at": Name("datetime", "alarm"),
+    "alarm_distance_h": Name("float", "alarm"),
+    "alarm_on_core_node": Name("boolean", "alarm"),
+    "alarm_sites": Name("integer", "alarm"),
+    "cluster_on_element": Name("boolean", "alarm"),
+    "enb_alarm_in_call": Name("boolean", "alarm", ("call.started_at",)),
+    "link_flap_in_call": Name("boolean", "alarm", ("call.started_at",)),
+    "equipment_alarm_near": Name("boolean", "alarm"),
+}
+_LINK = (
+    r"(?i)\bs1\b|\bx2\b|s1-?(mme|u|ap|c)\b|sctp|\blink\b|transmission|transport|backhaul|链路|传输|光缆|偶联"
+)
+# Cell off, VSWR, optical port, S1 down, synchronisation (MOS-09, S40).
+_EQUIPMENT = (
+    r"(?i)out of service|cell (off|down|unavailable|blocked)|unavailable|vswr|standing wave|optical|fib(er|re)|sfp|"
+    r"\bs1\b|sctp|sync|clock|gps|gnss|1588|rru|bbu|board|power|hardware|antenna|退服|断站|驻波|光口|光模块|光路|同步|时钟|失步|射频"
+)
+_FIELDS = (
+    "id", "alarm_type", "probable_cause", "specific_problem", "alarmed_object", "alarmed_object_type", "raised_at",
+    "cleared_at", "service_affecting", "perceived_severity",
+)  # fmt: skip
+
+
+def derive(work: Workspace) -> None:
+    """Add the values of NAMES. A source without any alarm tells nothing; one with alarms elsewhere tells that."""
+    none = work.tables.empty("alarm")
+    work.derive(no_alarm_table=pl.lit(none))
+    pairs = related_alarms(work)
+    work.related["alarm"] = pairs.select(ROW, "id").unique().sort(ROW, "id")
+    _add_nearest(work, pairs, none)
+    _add_mass(work, pairs, none)
+    _add_in_call(work, pairs, none)
+
+
+def _located(work: Workspace) -> pl.DataFrame:
+    """Alarms with the element they are on: `ecgi`, `enb` (site), `node_id` and `node_type`."""
+    rows = work.tables["alarm"].filter(
+        pl.col("raised_at").is_not_null() & (pl.col("perceived_severity") != "cleared").fill_null(True)
+    )
+    return located(work, rows.select(*_FIELDS), "alarmed_object", pl.col("alarmed_object_type"))
+
+
+def located(work: Workspace, rows: pl.DataFrame, column: str, told_type: pl.Expr) -> pl.DataFrame:
+    """Resolve an object name to a cell (ECGI), a site (eNB id, or a node of type enb) or a node of the core."""
+    aliases = work.related["aliases"].rename({"node_id": "_id", "node_type": "_type"})
+    is_cell = pl.col(column).str.contains(r"^\d+-\d+-\d+-\d+$")
+    named = rows.with_columns(_alias=node_name(pl.col(column))).join(
+        aliases, left_on="_alias", right_on="alias", how="left", maintain_order="left"
+    )
+    node_type = pl.coalesce("_type", told_type.replace("cscf", "scscf"))
+    on_enb = (node_type == "enb").fill_null(False)
+    digits = pl.col(column).str.extract(r"(\d{1,7})$", 1)
+    number = pl.when(pl.col(column).str.contains(r"^\d{1,7}$")).then(pl.col(column))
+    sites = node_type.is_in(["enb", "cell", "transport_link"]).fill_null(False)
+    return named.with_columns(
+        ecgi=pl.when(is_cell).then(pl.col(column)),
+        enb=pl.when(is_cell).then(site(pl.col(column))).when(on_enb | sites).then(digits).otherwise(number),
+        node_id=pl.when(~is_cell & ~on_enb).then(pl.coalesce("_id", "_alias")),
+        node_type=node_type,
+    ).drop("_id", "_type", "_alias")
+
+
+def served_pairs(work: Workspace, rows: pl.DataFrame) -> pl.DataFrame:
+    """Ticket rows x rows of located objects: own cell or site, first ring, and nodes that served the user.
+
+    Adds `relation` (own, ring, node). Nodes are the named ones, else all of the pool or region (runbooks, G-02).
+    """
+    tickets = work.frame.select(ROW, "serving_ecgi", "site")
+    cells = rows.filter(pl.col("enb").is_not_null())
+    on_site = tickets.join(cells, left_on="site", right_on="enb", how="inner")
+    # An alarm of a sister cell is on the site, not on the serving cell.
+    same_cell = pl.col("ecgi").is_null() | (pl.col("ecgi") == pl.col("serving_ecgi"))
+    own = on_site.select(
+        ROW, "_at_index", relation=pl.when(same_cell).then(pl.lit("own")).otherwise(pl.lit("ring"))
+    )
+    ring = work.related["ring"].with_columns(enb=site(pl.col("ring_ecgi")))
+    ring_cells = ring.join(
+        cells.filter(pl.col("ecgi").is_not_null()).select("_at_index", ring_ecgi="ecgi"), on="ring_ecgi"
+    )
+    ring_sites = ring.join(cells.filter(pl.col("ecgi").is_null()).select("_at_index", "enb"), on="enb")
+    in_ring = pl.concat([f.select("serving_ecgi", "_at_index") for f in (ring_cells, ring_sites)]).unique()
+    around = tickets.join(in_ring, on="serving_ecgi").select(ROW, "_at_index", relation=pl.lit("ring"))
+    nodes = _node_pairs(work, rows.filter(pl.col("node_id").is_not_null()))
+    rank = pl.col("relation").replace_strict({"own": 0, "node": 1, "ring": 2}, return_dtype=pl.Int64)
+    return (
+        pl.concat([own, around, nodes])
+        .sort(ROW, "_at_index", rank)
+        .unique([ROW, "_at_index"], keep="first", maintain_order=True)
+        .join(rows, on="_at_index", maintain_order="left")
+    )
+
+
+def _node_pairs(work: Workspace, rows: pl.DataFrame) -> pl.DataFrame:
+    """Ticket rows x objects on nodes that served the user."""
+    objects = rows.select("_at_index", "node_id")
+    ids = objects["node_id"].unique().implode()
+    inventory = work.tables["node"].filter(pl.col("node_id").is_in(ids))
+    parts = []
+    for node_type in CORE_TYPES:
+        column = f"serving.{node_type}"
+        named = work.frame.filter(pl.col(column).is_in(ids)).select(ROW, node_id=column)
+        parts.append(named.join(objects, on="node_id").select(ROW, "_at_index"))
+        open_rows = work.frame.filter(pl.col(column).is_null())
+        of_type = inventory.filter(pl.col("node_type") == node_type)
+        pool = pool_of(node_type)
+        for key, told in (("pool", pool),) if pool else (("region", "ticket.region"),):
+            members = of_type.select("node_id", pl.col(key).alias("_key")).drop_nulls()
+            guess = open_rows.select(ROW, _key=pl.col(told or "")).join(members, on="_key")
+            parts.append(guess.join(objects, on="node_id").select(ROW, "_at_index"))
+    return pl.concat(parts).unique().with_columns(relation=pl.lit("node"))
+
+
+def related_alarms(work: Workspace) -> pl.DataFrame:
+    """Ticket rows x alarms within the horizon, with `distance_h` from the complaint time (0 while active)."""
+    rows = _located(work).with_row_index("_at_index")
+    pairs = served_pairs(work, rows).join(
+        work.frame.select(ROW, "complaint_at", "event_at", "call.started_at", "call.t_end"), on=ROW
+    )
+    before = hours(pl.col("complaint_at"), pl.col("raised_at"))
+    after = hours(pl.col("cleared_at"), pl.col("complaint_at"))
+    distance = pl.max_horizontal(before, after, pl.lit(0.0))
+    return pairs.with_columns(distance_h=distance).filter(
+        pl.col("distance_h") <= work.settings.alarm_horizon_h
+    )
+
+
+def _knows(work: Workspace, none: bool) -> pl.Expr:
+    """Where an alarm would have been seen: there is an alarm table, and some element of the user is known."""
+    named = pl.any_horizontal(*(pl.col(f"serving.{t}").is_not_null() for t in CORE_TYPES))
+    return pl.lit(not none) & pl.col("complaint_at").is_not_null() & (pl.col("has.cell") | named)
+
+
+def _add_nearest(work: Workspace, pairs: pl.DataFrame, none: bool) -> None:
+    """The nearest alarm, service-affecting ones first: they are what G-02 asks about."""
+    affecting = pl.col("service_affecting").fill_null(False)
+    rank = pl.col("relation").replace_strict(
+        {"node": 0, "own": 1, "ring": 2}, default=3, return_dtype=pl.Int64
+    )
+    best = (
+        pairs.sort(ROW, ~affecting, "distance_h", rank, "raised_at", "id")
+        .unique(ROW, keep="first", maintain_order=True)
+        .select(ROW, "distance_h", *(pl.col(n).alias(f"alarm.{n}") for n in _FIELDS))
+    )
+    work.join_rows(best)
+    known = _knows(work, none)
+    work.derive(
+        pl.when(known).then(pl.col("distance_h").fill_null(float("inf"))).alias("alarm_distance_h"),
+        pl.when(known & pl.col("alarm.id").is_null()).then(pl.lit(False)).otherwise("alarm.service_affecting")
+        .alias("alarm.service_affecting"),
+    )  # fmt: skip
+    work.frame = work.frame.drop("distance_h", "alarm.perceived_severity", "alarm.probable_cause")
+
+
+def _add_mass(work: Workspace, pairs: pl.DataFrame, none: bool) -> None:
+    """What makes a near service-affecting alarm a mass fault: core node, several sites, cluster of tickets."""
+    near = pairs.filter(
+        pl.col("service_affecting").fill_null(False) & (pl.col("distance_h") <= work.settings.alarm_near_h)
+    )
+    core = near.filter((pl.col("relation") == "node") & pl.col("node_type").is_in(CORE_TYPES))
+    sites = near.filter(pl.col("enb").is_not_null()).sort(ROW, "raised_at")
+    together = f"{int(work.settings.alarm_together_min)}m"
+    counts = (
+        sites.rolling("raised_at", period=together, group_by=ROW, closed="both")
+        .agg(n=pl.col("enb").n_unique())
+        .group_by(ROW)
+        .agg(n_sites=pl.col("n").max().cast(pl.Int64))
+    )
+    clustered = near.join(work.related["cluster_elements"], on=ROW).filter(
+        ((pl.col("cluster_type") == "cell") & (pl.col("ecgi") == pl.col("cluster_key")))
+        | ((pl.col("cluster_type") == "site") & (pl.col("enb") == pl.col("cluster_key")))
+        | ((pl.col("cluster_type") == "scscf") & (pl.col("node_id") == pl.col("cluster_key")))
+    )
+    work.join_rows(counts)
+    known = _knows(work, none)
+    work.derive(
+        alarm_on_core_node=pl.when(known).then(pl.col(ROW).is_in(core[ROW].unique().implode())),
+        alarm_sites=pl.when(known & pl.col("has.cell")).then(pl.col("n_sites").fill_null(0)),
+        cluster_on_element=pl.when(known).then(pl.col(ROW).is_in(clustered[ROW].unique().implode())),
+    )
+    work.frame = work.frame.drop("n_sites")
+
+
+def _text() -> pl.Expr:
+    return pl.concat_str("probable_cause", "specific_problem", separator=" ", ignore_nulls=True)
+
+
+def _add_in_call(work: Workspace, pairs: pl.DataFrame, none: bool) -> None:
+    """Alarms of cells, sites and their links while the call lasted, and equipment alarms at the complaint time."""
+    known = pl.lit(not none) & pl.col("has.cell")
+    slack = pl.duration(minutes=1)
+    raised_in = pl.col("raised_at").is_between(
+        pl.col("call.started_at") - slack, pl.coalesce("call.t_end", "call.started_at") + slack
+    )
+    lasts = (pl.col("raised_at") <= pl.coalesce("call.t_end", "call.started_at") + slack) & (
+        pl.col("cleared_at").is_null() | (pl.col("cleared_at") >= pl.col("call.started_at") - slack)
+    )
+    on_ran = pl.col("enb").is_not_null()
+    is_link = (pl.col("alarmed_object_type") == "transport_link").fill_null(False) | (
+        (pl.col("alarm_type") != "equipmentAlarm").fill_null(True)
+        & _text().str.contains(_LINK).fill_null(False)
+    )
+    grave = pl.col("service_affecting").fill_null(False) | pl.col("perceived_severity").is_in(
+        ["critical", "major"]
+    )
+    own = pl.col("relation") == "own"
+    # On the own cell or site a grave alarm that was already active counts; in the ring only one raised in the call.
+    enb = pairs.filter(on_ran & ~is_link & grave & ((own & lasts) | raised_in).fill_null(False))
+    link = pairs.filter(on_ran & is_link & raised_in.fill_null(False))
+    slack_h = work.settings.time_uncertainty_min / 60
+    equipment = (pl.col("alarm_type") == "equipmentAlarm").fill_null(False) | _text().str.contains(
+        _EQUIPMENT
+    ).fill_null(False)
+    near = pairs.filter(on_ran & own & equipment & (pl.col("distance_h") <= slack_h))
+    in_call = known & pl.col("call.started_at").is_not_null()
+
+    def among(frame: pl.DataFrame) -> pl.Expr:
+        return pl.col(ROW).is_in(frame[ROW].unique().implode())
+
+    work.derive(
+        enb_alarm_in_call=pl.when(in_call).then(among(enb)),
+        link_flap_in_call=pl.when(in_call).then(among(link)),
+        equipment_alarm_near=pl.when(known & pl.col("complaint_at").is_not_null()).then(among(near)),
+    )

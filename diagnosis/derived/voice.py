@@ -1,0 +1,313 @@
+"""Voice slices of the own call: loss by segment, silence, relay, quality (MOS-02 to MOS-22, DRP-15, DRP-17)."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from diagnosis.workspace import ROW, Name, Workspace
+
+SLICES = "slices"
+NAMES = {
+    "mos_score": Name("float", SLICES),
+    "rtp_loss_ratio": Name("float", SLICES),
+    "rtp_jitter": Name("float", SLICES),
+    "one_way_delay": Name("float", SLICES),
+    "silence_events": Name("integer", SLICES),
+    "voice_slice.point": Name("string", SLICES, known="slices_elsewhere"),
+    "voice_slice.direction": Name("string", SLICES),
+    "voice_slice.loss": Name("float", SLICES, known="slices_elsewhere"),
+    "voice_slice.similar_ta_commands": Name("integer", SLICES),
+    "voice_slice.rtp_address_reachable": Name("boolean", SLICES),
+    "voice_slice.max_gap": Name("float", SLICES),
+    "voice_slice.mos": Name("float", SLICES),
+    "both_sides_silent": Name("boolean", SLICES),
+    "own_points_loss": Name("float", SLICES),
+    "own_network_good": Name("boolean", SLICES),
+    "far_end_mos": Name("float", SLICES),
+    "far_end_loss": Name("float", SLICES),
+    "first_lossy_segment": Name("string", SLICES),
+    "relay_silent": Name("boolean", SLICES),
+    "relay_bypassed": Name("boolean", SLICES),
+    "known_voice_issue": Name("boolean", "device_model", ("device_model.known_issues",)),
+}
+# In the direction of the speech of the own leg; the downlink runs the other way.
+POINTS = ("ue", "s1u", "sbc", "far_end")
+_ISSUE = "(?i)microphone|\\bmic\\b|speaker|earpiece|echo|麦克风|话筒|扬声器|听筒|回声"
+_METHODS = {"POLQA_SWB": 0, "E_MODEL": 1, "OTHER": 2}
+_GAP_EVENT_S = 5.0  # kpis.csv, silence_events: gap_s > 5
+_TA_COMMANDS, _TA_LOSS = 5, 20.0  # MOS-16: a slice that belongs to that check
+
+
+def derive(work: Workspace) -> None:
+    """Add the values of NAMES and `has.slices`."""
+    slices = _own_slices(work)
+    points = _by_point(slices)
+    _add_quality(work, slices, points)
+    _add_segments(work, points)
+    _add_silence(work, slices)
+    _add_timing_advance(work, slices)
+    _add_relay(work, slices, points)
+    _add_terminal(work)
+
+
+def _own_slices(work: Workspace) -> pl.DataFrame:
+    """Slices of the chosen call and its other leg, with `own` = of the customer's leg."""
+    leg = (
+        pl.when(~pl.col("other_side"))
+        .then("call.leg")
+        .otherwise(pl.col("call.leg").replace({"mo": "mt", "mt": "mo"}))
+    )
+    rows = work.related["call"].join(work.frame.select(ROW, own_leg=leg), on=ROW)
+    return rows.join(work.tables["voice_slice"], left_on="id", right_on="call_id").with_columns(
+        own=pl.col("leg") == pl.col("own_leg"),
+        arrived=pl.col("packets_expected") - pl.col("packets_lost").fill_null(0),
+    )
+
+
+def _by_point(slices: pl.DataFrame) -> pl.DataFrame:
+    """Per row, leg, direction and point: packet-weighted loss in %, packets, silence; MOS of one method only."""
+    counted = pl.col("packets_expected").is_not_null() & pl.col("packets_lost").is_not_null()
+    expected, lost = (pl.col(n).filter(counted).sum() for n in ("packets_expected", "packets_lost"))
+    rank = pl.col("mos_method").replace_strict(_METHODS, default=3, return_dtype=pl.Int64)
+    best = rank.filter(pl.col("mos").is_not_null()).min()
+    return slices.group_by(ROW, "own", "leg", "direction", "point").agg(
+        loss=pl.when(expected > 0).then(100 * lost / expected).otherwise(pl.col("loss").mean()),
+        arrived=pl.col("arrived").sum(),
+        arrival_told=pl.col("arrived").is_not_null().any(),
+        silent=(pl.col("silence") / pl.col("length")).mean(),
+        jitter=pl.col("jitter").mean(),
+        delay=pl.col("delay").mean(),
+        mos=pl.col("mos").filter(rank == best).mean(),
+        method=best,
+        n=pl.len(),
+    )
+
+
+def _add_quality(work: Workspace, slices: pl.DataFrame, points: pl.DataFrame) -> None:
+    """Worst direction and point of the call for loss, jitter, delay and MOS."""
+    best = pl.col("method").filter(pl.col("mos").is_not_null()).min()
+    worst = points.group_by(ROW).agg(
+        mos_score=pl.col("mos").filter(pl.col("method") == best).min(),
+        rtp_loss_ratio=pl.col("loss").max(),
+        rtp_jitter=pl.col("jitter").max(),
+        one_way_delay=pl.col("delay").max(),
+    )
+    whole = slices.group_by(ROW).agg(
+        pl.lit(True).alias("has.slices"),
+        pl.col("max_gap").max().alias("voice_slice.max_gap"),
+        pl.col("mos").min().alias("voice_slice.mos"),
+        silence_events=pl.when(pl.col("max_gap").is_not_null().any()).then(
+            (pl.col("max_gap") > _GAP_EVENT_S).sum().cast(pl.Int64)
+        ),
+        _unreachable=(~pl.col("rtp_address_reachable")).drop_nulls().any(),
+        _reach_told=pl.col("rtp_address_reachable").is_not_null().any(),
+    )
+    work.join_rows(worst)
+    work.join_rows(whole)
+    work.derive(
+        pl.col("has.slices").fill_null(False),
+        pl.when("_reach_told").then(~pl.col("_unreachable")).alias("voice_slice.rtp_address_reachable"),
+        pl.coalesce("call.max_rtp_gap", "voice_slice.max_gap").alias("call.max_rtp_gap"),
+    )
+    work.frame = work.frame.drop("_unreachable", "_reach_told")
+
+
+def _add_segments(work: Workspace, points: pl.DataFrame) -> None:
+    """Mean loss at each point of the own leg, and what follows from it."""
+    own = points.filter("own")
+    cells = [
+        pl.col("loss")
+        .filter((pl.col("point") == point) & (pl.col("direction") == direction))
+        .first()
+        .alias(f"_{direction}_{point}")
+        for point in POINTS
+        for direction in ("uplink", "downlink")
+    ]
+    far = points.filter(pl.col("point") == "far_end")
+    far_best = pl.col("method").filter(pl.col("mos").is_not_null()).min()
+    work.join_rows(own.group_by(ROW).agg(*cells))
+    work.join_rows(
+        far.group_by(ROW).agg(
+            far_end_mos=pl.col("mos").filter(pl.col("method") == far_best).mean(),
+            far_end_loss=pl.col("loss").mean(),
+        )
+    )
+    _add_transport_loss(work)
+    _add_own_points(work)
+    work.derive(first_lossy_segment=_first_lossy(work.settings.lossy_percent))
+
+
+def _gain(direction: str, point: str, before: tuple[str, ...]) -> pl.Expr:
+    """Loss that a point adds to what had been lost before it in the direction of the speech."""
+    earlier = pl.max_horizontal(pl.lit(0.0), *(pl.col(f"_{direction}_{p}") for p in before))
+    return (pl.col(f"_{direction}_{point}") - earlier).clip(lower_bound=0.0)
+
+
+def _add_transport_loss(work: Workspace) -> None:
+    """`voice_slice.point` and `.loss`: the loss that begins at S1-U (DRP-17, MOS-18).
+
+    Loss that was there before S1-U belongs to the segment where it began (MOS-05): downlink loss already seen at
+    the SBC or far end, uplink loss seen at the phone, or made on an air interface that is beyond its limits.
+    """
+    up, down = _gain("uplink", "s1u", ("ue",)), _gain("downlink", "s1u", ("sbc", "far_end"))
+    air = pl.any_horizontal(
+        (pl.col("call.ul_sinr_last") < 0).fill_null(False),
+        (pl.col("call.pusch_rsrp_last") < -124).fill_null(False),
+        (pl.col("ul_interference_per_prb") > work.settings.radio_noise_dbm).fill_null(False),
+        (pl.col("pdcp_loss_ratio_ul_qci1") >= 5).fill_null(False),
+    )
+    behind = pl.col("_uplink_s1u").is_not_null() | pl.col("_downlink_s1u").is_not_null()
+    work.derive(
+        pl.max_horizontal(down, pl.when(air & up.is_not_null()).then(pl.lit(0.0)).otherwise(up)).alias(
+            "voice_slice.loss"
+        ),
+        pl.when(behind).then(pl.lit("s1u")).alias("voice_slice.point"),
+        slices_elsewhere=pl.lit(False),
+    )
+
+
+def _add_own_points(work: Workspace) -> None:
+    """`own_points_loss` without what came from the far end; `own_network_good` with the cell in order too."""
+    limits = work.settings
+    ups = [pl.col(f"_uplink_{p}") for p in ("ue", "s1u", "sbc")]
+    downs = [_gain("downlink", p, ("far_end",)) for p in ("ue", "s1u", "sbc")]
+    network = [pl.col("_uplink_s1u"), pl.col("_uplink_sbc")]
+    network += [_gain("downlink", p, ("far_end",)) for p in ("s1u", "sbc")]
+    cell_hits = [
+        pl.col("pdcp_loss_ratio_ul_qci1") >= 5,
+        pl.col("pdcp_air_loss_ratio_dl_qci1") >= 5,
+        pl.col("pdcp_discard_ratio_dl_qci1") > 0.5,
+        pl.col("ul_interference_per_prb") > limits.radio_noise_dbm,
+        pl.col("prb_utilisation") >= 70,
+        pl.col("equipment_alarm_near"),
+        pl.col("call.pusch_rsrp_last") < -124,
+        pl.col("call.ul_sinr_last") < 0,
+        pl.col("call.sinr_last") < 0,
+    ]
+    worst = pl.max_horizontal(*network)
+    bad_cell = pl.any_horizontal(*(hit.fill_null(False) for hit in cell_hits))
+    work.derive(
+        own_points_loss=pl.max_horizontal(*ups, *downs),
+        own_network_good=pl.when(worst.is_not_null()).then((worst < limits.lossy_percent) & ~bad_cell),
+    )
+
+
+def _first_lossy(limit: float) -> pl.Expr:
+    """First of ue, s1u, sbc, far_end in the direction of the speech where loss reaches the limit (MOS-05).
+
+    Of two lossy directions the worse one tells; `none` when loss is known and low everywhere.
+    """
+
+    def first(direction: str, order: tuple[str, ...]) -> pl.Expr:
+        chain = pl.when(pl.lit(False)).then(pl.lit(None, dtype=pl.String))
+        for point in order:
+            chain = chain.when(pl.col(f"_{direction}_{point}") >= limit).then(pl.lit(point))
+        return chain.otherwise(pl.lit(None, dtype=pl.String))
+
+    worst = {d: pl.max_horizontal(*(pl.col(f"_{d}_{p}") for p in POINTS)) for d in ("uplink", "downlink")}
+    up, down = first("uplink", POINTS), first("downlink", POINTS[::-1])
+    up_worse = worst["uplink"].fill_null(-1.0) >= worst["downlink"].fill_null(-1.0)
+    told = worst["uplink"].is_not_null() | worst["downlink"].is_not_null()
+    found = pl.when(up_worse).then(pl.coalesce(up, down)).otherwise(pl.coalesce(down, up))
+    return pl.when(told).then(found.fill_null("none"))
+
+
+def _add_silence(work: Workspace, slices: pl.DataFrame) -> None:
+    """Both directions silent in slices that overlap in time; one party listening is no silence of both."""
+    share = pl.col("silence") / pl.col("length")
+    buckets = (
+        slices.filter(pl.col("silence").is_not_null() & pl.col("own"))
+        .with_columns(bucket=pl.col("start").dt.truncate("8s"), quiet=share >= work.settings.silent_share)
+        .group_by(ROW, "bucket")
+        .agg(
+            directions=pl.col("direction").n_unique(),
+            quiet=pl.col("direction").filter("quiet").n_unique(),
+        )
+    )
+    found = buckets.group_by(ROW).agg(
+        both_sides_silent=pl.when((pl.col("directions") == 2).any()).then((pl.col("quiet") == 2).any())
+    )
+    work.join_rows(found)
+
+
+def _add_timing_advance(work: Workspace, slices: pl.DataFrame) -> None:
+    """The uplink slice with the most nearly equal TA commands; where it is lossy it is what `voice_slice.` tells.
+
+    Its loss is made on the air interface, so it must not stand as a loss at S1-U at the same time.
+    """
+    uplink = slices.filter(
+        (pl.col("direction") == "uplink") & pl.col("own") & pl.col("similar_ta_commands").is_not_null()
+    )
+    top = (
+        uplink.sort(
+            ROW,
+            "similar_ta_commands",
+            "loss",
+            "start",
+            descending=[False, True, True, False],
+            nulls_last=True,
+        )
+        .unique(ROW, keep="first", maintain_order=True)
+        .select(ROW, _ta="similar_ta_commands", _ta_loss="loss", _ta_point="point")
+    )
+    work.join_rows(top)
+    defect = ((pl.col("_ta") >= _TA_COMMANDS) & (pl.col("_ta_loss") >= _TA_LOSS)).fill_null(False)
+    elsewhere = pl.when(pl.col("_ta_point") != "s1u").then("_ta_point")
+    work.derive(
+        pl.col("_ta").alias("voice_slice.similar_ta_commands"),
+        pl.when(pl.col("_ta").is_not_null()).then(pl.lit("uplink")).alias("voice_slice.direction"),
+        pl.when(defect).then(elsewhere).otherwise("voice_slice.point").alias("voice_slice.point"),
+        pl.when(defect).then("_ta_loss").otherwise("voice_slice.loss").alias("voice_slice.loss"),
+        slices_elsewhere=pl.col("has.slices") & (defect | pl.col("voice_slice.point").is_null()),
+    )
+    work.frame = work.frame.drop("_ta", "_ta_loss", "_ta_point")
+
+
+def _add_relay(work: Workspace, slices: pl.DataFrame, points: pl.DataFrame) -> None:
+    """MOS-22: what enters the SBC from one side must leave it towards the other."""
+    at_sbc = points.filter(pl.col("point") == "sbc").with_columns(
+        flows=pl.when(pl.col("arrival_told"))
+        .then(pl.col("arrived") > 0)
+        .otherwise((pl.col("loss") < 100) & (pl.col("silent").fill_null(0.0) < 0.95))
+    )
+    enters = at_sbc.filter(pl.col("direction") == "uplink").select(ROW, "leg", enters="flows")
+    leaves = at_sbc.filter(pl.col("direction") == "downlink").select(
+        ROW, leg=pl.col("leg").replace({"mo": "mt", "mt": "mo"}), leaves="flows"
+    )
+    through = enters.join(leaves, on=[ROW, "leg"], how="inner")
+    found = through.group_by(ROW).agg(_stuck=(pl.col("enters") & ~pl.col("leaves")).any())
+    probed = _probed_relays(work)
+    seen = slices.group_by(ROW).agg(
+        _before=pl.col("point").is_in(["ue", "s1u"]).any(), _at_sbc=(pl.col("point") == "sbc").any()
+    )
+    work.join_rows(found)
+    work.join_rows(seen)
+    names = [
+        pl.col(f"call.{n}").is_in(probed.implode()).fill_null(False) for n in ("sbc_name", "media_relay_name")
+    ]
+    reachable = pl.col("voice_slice.rtp_address_reachable").fill_null(True)
+    work.derive(
+        relay_silent=pl.col("_stuck") & reachable,
+        relay_bypassed=pl.when(pl.col("_at_sbc"))
+        .then(pl.lit(False))
+        .when(pl.col("_before") & pl.any_horizontal(*names))
+        .then(pl.lit(True)),
+    )
+    work.frame = work.frame.drop(
+        "_stuck", "_before", "_at_sbc", *(f"_{d}_{p}" for d in ("uplink", "downlink") for p in POINTS)
+    )
+
+
+def _probed_relays(work: Workspace) -> pl.Series:
+    """Names of SBCs and relays at which some call of the store was measured."""
+    measured = work.tables["voice_slice"].filter(pl.col("point") == "sbc").select(pl.col("call_id").unique())
+    calls = work.tables["call"].filter(pl.col("id").is_in(measured.to_series().implode()))
+    return pl.concat([calls["sbc_name"], calls["media_relay_name"]]).drop_nulls().unique().sort()
+
+
+def _add_terminal(work: Workspace) -> None:
+    """`known_voice_issue`: an empty field says "none" only where the list names issues of other models."""
+    issues = pl.col("device_model.known_issues")
+    kept = work.tables["device_model"]["known_issues"].is_not_null().any()
+    none = pl.when(pl.col("has.device_model") & pl.lit(bool(kept))).then(pl.lit(False))
+    work.derive(known_voice_issue=pl.coalesce(issues.str.contains(_ISSUE), none))

@@ -1,0 +1,307 @@
+"""Evidence: one row per ticket, one column per name that a condition may use, with place and reason for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from collectors.kpi.catalogue import Catalogue
+from diagnosis import own_record, serving, tickets
+from diagnosis.derived import (
+    alarms,
+    call_timing,
+    changes,
+    cluster,
+    core_fault,
+    csfb_mapping,
+    neighbours,
+    population,
+    radio,
+    reasons,
+    registration_history,
+    registration_stage,
+    ticket_text,
+    voice,
+)
+from diagnosis.evidence_settings import EvidenceSettings
+from diagnosis.kpi_readings import NETWORK, add_readings
+from diagnosis.source import ABSENT, RecordSource, Tables, fields, means_not_happened
+from diagnosis.workspace import Name, TypeName, Workspace, blind_keys
+
+__all__ = ["Evidence", "EvidenceSettings", "Place", "build", "names"]
+
+MODULES = (
+    ticket_text, radio, reasons, registration_stage, registration_history, call_timing, core_fault, alarms, changes,
+    cluster, neighbours, population, voice, csfb_mapping,
+)  # fmt: skip
+# Role in the frame -> record kind. `called` is the mt leg, `calling` the mo leg.
+ROLES = {
+    "ticket": "ticket", "subscriber": "subscriber", "device_model": "device_model", "registration": "registration",
+    "call": "call", "called": "call", "calling": "call", "cell": "cell",
+}  # fmt: skip
+OWN = Name("float", "own_records", ("ticket.msisdn",))
+HAS = (
+    "call",
+    "called",
+    "calling",
+    "registration",
+    "registration_recent",
+    "subscriber",
+    "device_model",
+    "cell",
+    "slices",
+)
+_TYPES: dict[type[pl.DataType], TypeName] = {
+    pl.Boolean: "boolean", pl.Int64: "integer", pl.Float64: "float", pl.String: "string", pl.Datetime: "datetime",
+    pl.List: "list",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Names of the frame's columns that say where a reading was taken and for which period (None: not told)."""
+
+    at: str | None
+    start: str | None
+    end: str | None
+
+
+def derived_names() -> dict[str, Name]:
+    """All derived names with what is said about them."""
+    merged: dict[str, Name] = {"nearest_record_min": OWN}
+    for module in MODULES:
+        merged.update(module.NAMES)
+    return merged
+
+
+def names(catalogue: Catalogue | None = None) -> dict[str, TypeName]:
+    """Every name that a condition may use -> its type; with a catalogue the KPI ids too."""
+    known: dict[str, TypeName] = {
+        f"{role}.{name}": _TYPES[dtype.base_type()]
+        for role, kind in ROLES.items()
+        for name, dtype in fields(kind).items()
+    }
+    known.update({name: spec.type for name, spec in derived_names().items()})
+    known.update({f"has.{name}": "boolean" for name in HAS})
+    known.update({f"serving.{node_type}": "string" for node_type in serving.CORE_TYPES})
+    for kpi in catalogue.kpis if catalogue else ():
+        if kpi.scope != "call":
+            known.setdefault(kpi.id, "float")
+            known[f"{kpi.id}__n"] = "float"
+    return known
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """`frame`: one row per ticket in ticket_id order. Null = not known; +inf = the end never came.
+
+    `related`: kind (`call`, `registration`, `alarm`, `change`, `ring`) -> frame of `row` and `id` for the report.
+    """
+
+    frame: pl.DataFrame
+    related: Mapping[str, pl.DataFrame]
+    kpi_places: Mapping[str, str]
+    types: Mapping[str, TypeName] = field(repr=False)
+
+    def known(self, name: str) -> pl.Expr:
+        """True where the name has a value, or is empty because the event did not happen: null and known is a MISS."""
+        if name not in self.frame.columns:
+            return pl.lit(False)
+        return pl.col(name).is_not_null() | self._empty_by_right(name)
+
+    def place(self, name: str) -> Place:
+        """Columns with entity text (`cell 460-00-1-2`), start and end of what the name was read from."""
+        if name in ("csfb_setup_delay", "return_to_lte_delay"):
+            return Place(f"{name}__at", f"{name}__start", f"{name}__end")
+        base = name.removesuffix("__n")
+        if base in self.kpi_places:
+            return self._kpi_place(base)
+        spec = derived_names().get(name)
+        key = spec.place if spec else name.split(".", 1)[0]
+        if key in self.kpi_places:
+            return self._kpi_place(key)
+        columns = self.frame.columns
+        wanted = (f"at.{key}", f"from.{key}", f"to.{key}")
+        return Place(*(column if column in columns else None for column in wanted))
+
+    def reason(self, name: str) -> pl.Expr:
+        """Why the name is null, as a text column; null where it is known."""
+        if name not in self.frame.columns:
+            return pl.lit("not_collected")
+        return pl.when(~self.known(name)).then(self._why(name, depth=3)).alias("reason")
+
+    def _empty_by_right(self, name: str) -> pl.Expr:
+        spec = derived_names().get(name)
+        if spec is not None:
+            return pl.col(spec.known).fill_null(False) if spec.known else pl.lit(False)
+        role, _, column = name.partition(".")
+        kind = ROLES.get(role)
+        if kind is None or column not in means_not_happened(kind):
+            return pl.lit(False)
+        key = f"{role}.{ABSENT}"
+        return pl.col(f"has.{role}") & ~pl.col(key).is_in(blind_keys(self.frame[key], column))
+
+    def _why(self, name: str, depth: int) -> pl.Expr:
+        name = name.removesuffix("__n")
+        if f"{name}__why" in self.frame.columns and name not in ("csfb_setup_delay", "return_to_lte_delay"):
+            why = pl.col(f"{name}__why").cast(pl.String)
+            return pl.when(why != "").then(why).otherwise(pl.lit("counter_missing"))
+        spec = derived_names().get(name)
+        if spec is not None:
+            return self._why_of_inputs(spec, depth)
+        role, _, column = name.partition(".")
+        if role in ROLES and column:
+            return self._why_of_field(role, column)
+        return pl.lit(
+            {"registration_history": "no_registration_record", "edge_node": "no_node"}.get(name, "not_known")
+        )
+
+    def _why_of_inputs(self, spec: Name, depth: int) -> pl.Expr:
+        special = _SPECIAL_REASONS.get(spec.place)
+        chain = pl.when(pl.lit(False)).then(pl.lit(None, dtype=pl.String))
+        for condition, text in special(self.frame) if special else ():
+            chain = chain.when(condition).then(pl.lit(text))
+        for name in spec.inputs if depth else ():
+            if name in self.frame.columns:
+                chain = chain.when(~self.known(name)).then(self._why(name, depth - 1))
+            elif not special:
+                chain = chain.when(pl.lit(True)).then(self._why(name, depth - 1))
+        return chain.otherwise(pl.lit("not_derivable"))
+
+    def _why_of_field(self, role: str, column: str) -> pl.Expr:
+        record = {"called": "called_leg", "calling": "calling_leg"}.get(role, f"{role}_record")
+        lacking = {"cell": "no_cell", "subscriber": "no_subscriber", "device_model": "no_device_model"}
+        present = pl.col("has.cell_record") if role == "cell" else pl.col(f"has.{role}")
+        none = pl.lit(lacking.get(role, f"no_{record}"))
+        if role == "cell":
+            none = pl.when(pl.col("has.cell")).then(pl.lit("no_cell_record")).otherwise(none)
+        key = pl.col(f"{role}.{ABSENT}")
+        return (
+            pl.when(~present).then(none)
+            .when(key.str.contains(f"|{column}|", literal=True)).then(pl.lit("column_absent"))
+            .when(key.str.contains(f"|?{column}|", literal=True)).then(pl.lit("value_unknown"))
+            .otherwise(pl.lit("field_empty"))
+        )  # fmt: skip
+
+    def _kpi_place(self, kpi: str) -> Place:
+        return Place(f"{kpi}__at", f"{kpi}__from", f"{kpi}__to")
+
+
+Reasons = Callable[[pl.DataFrame], tuple[tuple[pl.Expr, str], ...]]
+_SPECIAL_REASONS: dict[str, Reasons] = {
+    "alarm": lambda _: ((pl.col("no_alarm_table"), "no_alarm_records"), (~pl.col("has.cell"), "no_cell")),
+    "change": lambda _: ((pl.col("no_change_table"), "no_change_records"), (~pl.col("has.cell"), "no_cell")),
+    "neighbour": lambda _: (
+        (~pl.col("has.cell"), "no_cell"),
+        (~pl.col("has.neighbours"), "no_neighbour_record"),
+    ),
+    "slices": lambda _: ((~pl.col("has.call"), "no_call_record"), (~pl.col("has.slices"), "no_voice_slice")),
+    "population": lambda _: (
+        (pl.col("model_tac").is_null(), "no_device_model"),
+        (pl.lit(True), "few_samples"),
+    ),
+    "cluster": lambda _: ((pl.lit(True), "no_normal_volume"),),
+}
+
+
+def build(
+    source: RecordSource,
+    tickets_frame: pl.DataFrame,
+    kpi_catalogue: Catalogue,
+    settings: EvidenceSettings = EvidenceSettings(),  # noqa: B008 - frozen
+) -> Evidence:
+    """Join everything known about each ticket (record `ticket`, optional column `category_guess`) into one row.
+
+    All joins are columnar; the order of tickets and records does not matter.
+    """
+    work = Workspace(Tables(source), settings, tickets.ticket_rows(tickets_frame))
+    own_record.add_own_records(work)
+    serving.add_serving(work)
+    work.related["aliases"] = serving.node_aliases(work)
+    places = add_readings(work, kpi_catalogue.kpis)
+    radio.derive(work)
+    reasons.derive(work)
+    registration_stage.derive(work)
+    registration_stage.derive_dns(work)
+    registration_history.derive(work)
+    call_timing.derive(work)
+    core_fault.derive(work)
+    cluster.derive(work)
+    alarms.derive(work)
+    changes.derive(work)
+    neighbours.derive(work)
+    csfb_mapping.derive(work)
+    voice.derive(work)
+    population.derive(work)
+    _add_places(work, places)
+    related = {kind: work.related[kind] for kind in ("call", "registration", "alarm", "change", "ring")}
+    return Evidence(work.frame, related, places, names(kpi_catalogue))
+
+
+def _add_places(work: Workspace, kpi_places: Mapping[str, str]) -> None:
+    """`at.<place>`, `from.<place>`, `to.<place>` for records and derived values, `<kpi>__at` for KPIs."""
+
+    def text(prefix: str, column: str) -> pl.Expr:
+        return (pl.lit(prefix + " ") + pl.col(column)).alias("text")
+
+    at = {
+        "ticket": text("ticket", "ticket.id"),
+        "own_records": text("ticket", "ticket.id"),
+        "cluster": (pl.col("cluster_key_type") + " " + pl.col("cluster_key")),
+        "subscriber": pl.when(pl.col("has.subscriber")).then(pl.lit("subscriber")),
+        "device_model": text("device model", "model_tac"),
+        "population": text("device model", "model_tac"),
+        "registration": text("registration", "registration_id"),
+        "registration_history": pl.coalesce(
+            text("registration", "good_id"), text("registration", "state_id")
+        ),
+        "call": text("call", "call_id"),
+        "slices": text("call", "call_id"),
+        "called": text("call", "called_id"),
+        "calling": text("call", "calling_id"),
+        "cell": text("cell", "serving_ecgi"),
+        "neighbour": text("neighbour of cell", "serving_ecgi"),
+        "gsm_cell": text("cell", "gsm_cell"),
+        "alarm": text("alarm", "alarm.id"),
+        "change": text("change", "change.id"),
+        "edge_node": text("node", "edge_node"),
+        NETWORK: pl.lit(NETWORK),
+    }
+    spans = {
+        "registration": ("registration.started_at", "registration.ended_at"),
+        "call": ("call.started_at", "call.t_end"),
+        "slices": ("call.started_at", "call.t_end"),
+        "called": ("called.started_at", "called.t_end"),
+        "calling": ("calling.started_at", "calling.t_end"),
+        "registration_history": ("good_at", "good_until"),
+        "alarm": ("alarm.raised_at", "alarm.cleared_at"),
+        "change": ("change_from", "change_to"),
+    }
+    kinds = {"cell": "cell ", "gsm_cell": "cell ", NETWORK: ""}
+    work.derive(
+        *(expression.alias(f"at.{key}") for key, expression in at.items()),
+        *(pl.col(a).alias(f"from.{key}") for key, (a, _) in spans.items() if a in work.frame.columns),
+        *(pl.col(b).alias(f"to.{key}") for key, (_, b) in spans.items() if b in work.frame.columns),
+        *(
+            (pl.lit(kinds.get(place, "node ")) + pl.col(f"{kpi}__entity"))
+            .cast(pl.Categorical)
+            .alias(f"{kpi}__at")
+            for kpi, place in kpi_places.items()
+        ),
+    )
+    _place_fallback_delays(work)
+    work.frame = work.frame.drop([f"{kpi}__entity" for kpi in kpi_places])
+
+
+def _place_fallback_delays(work: Workspace) -> None:
+    """CSFB delays stand at the own call where it has them, else at the node of the KPI."""
+    for name in ("csfb_setup_delay", "return_to_lte_delay"):
+        own, call = pl.col(f"{name}__own"), pl.lit("call ") + pl.col("call_id")
+        node = pl.col(f"{name}__at").cast(pl.String)
+        work.derive(
+            pl.when(own).then(call).otherwise(node).alias(f"{name}__at"),
+            pl.when(own).then("call.started_at").otherwise(f"{name}__from").alias(f"{name}__start"),
+            pl.when(own).then("call.t_end").otherwise(f"{name}__to").alias(f"{name}__end"),
+        )

@@ -1,0 +1,87 @@
+"""The growing table of evidence that the derivations add their columns to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import polars as pl
+
+from diagnosis.evidence_settings import EvidenceSettings
+from diagnosis.source import ABSENT, Tables, means_not_happened
+
+ROW = "row"
+TypeName = Literal["boolean", "integer", "float", "string", "datetime", "list"]
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """What is said about one derived name: its type, where it was read, and what it was made from.
+
+    `place` is a place key (`call`, `cell`, `node:scscf`, ...); `inputs` are names whose reason stands for this
+    one when it is null, the first unknown of them; `known` names a boolean column that is true where a null says
+    that there is nothing to compare (an event that did not begin), which is a MISS and not NO_DATA.
+    """
+
+    type: TypeName
+    place: str
+    inputs: tuple[str, ...] = ()
+    known: str | None = None
+
+
+@dataclass(slots=True)
+class Workspace:
+    """One row per ticket (`row` = 0..n-1 in ticket_id order), and the tables it is filled from."""
+
+    tables: Tables
+    settings: EvidenceSettings
+    frame: pl.DataFrame
+    related: dict[str, pl.DataFrame] = field(default_factory=dict)
+
+    def derive(self, *expressions: pl.Expr, **named: pl.Expr) -> None:
+        """Add columns computed from columns of the same row."""
+        self.frame = self.frame.with_columns(*expressions, **named)
+
+    def join_rows(self, columns: pl.DataFrame) -> None:
+        """Add columns of a frame that has at most one line per `row`."""
+        self.frame = self.frame.join(columns, on=ROW, how="left", maintain_order="left")
+
+    def can_see(self, kind: str, field_name: str, role: str | None = None) -> pl.Expr:
+        """True where the record of the row exists and its source has the column, with a known word in it."""
+        role = role or kind
+        key = f"{role}.{ABSENT}"
+        blind = blind_keys(self.frame[key], field_name)
+        return pl.col(f"has.{role}") & ~pl.col(key).is_in(blind)
+
+    def not_happened(self, kind: str, field_name: str, role: str | None = None) -> pl.Expr:
+        """True where the field is empty and that says that the event did not happen."""
+        role = role or kind
+        if field_name not in means_not_happened(kind):
+            return pl.lit(False)
+        return pl.col(f"{role}.{field_name}").is_null() & self.can_see(kind, field_name, role)
+
+
+def blind_keys(keys: pl.Series, field_name: str) -> list[str]:
+    """Those of the few different `absent` texts that name the field."""
+    marks = (f"|{field_name}|", f"|?{field_name}|")
+    return [key for key in keys.unique().sort().drop_nulls().to_list() if any(mark in key for mark in marks)]
+
+
+def any_known(*parts: pl.Expr) -> pl.Expr:
+    """True when one part is true; false when one is false and none true; null only when all are null."""
+    return (
+        pl.when(pl.any_horizontal(*(part.fill_null(False) for part in parts)))
+        .then(pl.lit(True))
+        .when(pl.any_horizontal(*(part.is_not_null() for part in parts)))
+        .then(pl.lit(False))
+    )
+
+
+def seconds(start: pl.Expr, end: pl.Expr) -> pl.Expr:
+    """Seconds from start to end as a float."""
+    return (end - start).dt.total_microseconds() / 1e6
+
+
+def hours(start: pl.Expr, end: pl.Expr) -> pl.Expr:
+    """Hours from start to end as a float."""
+    return seconds(start, end) / 3600
