@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 
 
 class Calibration(BaseModel):
-    """Scores in log-odds, shares 0 to 1, temperature per category (> 0)."""
+    """Scores and weights in log-odds, shares 0 to 1, temperature per category (> 0)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     something_else: float
@@ -30,6 +30,7 @@ class Calibration(BaseModel):
     other_tree: float
     secondary_share: float = Field(ge=0, le=1)
     outranked_share: float = Field(ge=0, le=1)
+    outranking_hit: float
     temperature: Mapping[str, float]
 
 

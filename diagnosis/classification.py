@@ -116,7 +116,7 @@ def _evidence_flags() -> dict[str, pl.Expr]:
         "cut_call": (has_call & answered & abnormal & ~in_cs).fill_null(False),
         "completed_call": (
             has_call & answered & ~abnormal & pl.col("call.releasing_side").is_not_null()
-        ).fill_null(False),  # noqa: E501
+        ).fill_null(False),
         "unanswered_call": (has_call & ~answered & ~in_cs).fill_null(False),
         "failed_registration": (pl.col("registration.final_status") != 200).fill_null(False),
     }

@@ -36,8 +36,27 @@ class Readings(Protocol):
         """Why the value is not known; empty where it is."""
         ...
 
-    def place(self, name: str) -> pl.Expr:
+    def place(self, name: str) -> Place:
+        """Columns that say what the value is about, and from when to when."""
+        ...
+
+
+class Place(Protocol):
+    """Names of columns; None where nothing is told."""
+
+    @property
+    def at(self) -> str | None:
         """What the value is about, e.g. `cell 460-00-12345-1`."""
+        ...
+
+    @property
+    def start(self) -> str | None:
+        """Start of its period."""
+        ...
+
+    @property
+    def end(self) -> str | None:
+        """End of its period."""
         ...
 
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cached_property
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from diagnosis.conditions import Limits, Readings, condition_expr
+from diagnosis.conditions import Limits, Place, Readings, comparison_expr, condition_expr
 from runbooks.condition import Condition, Outcome
 from runbooks.model import LEVELS, Check, ConditionSpec, Route, Runbooks
 
@@ -76,6 +77,18 @@ class Plan:
                 of[entry.check].append(entry.number)
         return tuple(map(tuple, of))
 
+    @cached_property
+    def hits_of(self) -> Mapping[str, tuple[str, ...]]:
+        """Names that the engine fills in, with the checks they look at (patterns spread, readers left out)."""
+        found: dict[str, tuple[str, ...]] = {}
+        for name, spec in self.runbooks.names.items():
+            if spec.hits_of:
+                matches = [
+                    c for c in self.checks if any(fnmatchcase(c.id, pattern) for pattern in spec.hits_of)
+                ]
+                found[name] = tuple(c.id for c in matches if name not in c.names)
+        return found
+
     def check_columns(self, category: str) -> list[int]:
         """Numbers of the checks of a category, in tree order."""
         return [number for number, check in enumerate(self.checks) if check.category == category]
@@ -96,12 +109,16 @@ def make_plan(runbooks: Runbooks) -> Plan:
 
 @dataclass
 class Outcomes:
-    """`entries`: tickets x entries; `checks`: tickets x checks; both hold the state numbers of this module."""
+    """`entries`: tickets x entries, `checks`: tickets x checks, as state numbers of this module.
+
+    `half_met`: tickets x entries, NO_DATA although one part of the condition is known to hold.
+    """
 
     plan: Plan
     entries: States
     checks: States
     readings: pl.DataFrame
+    half_met: Mask
 
 
 def evaluate(plan: Plan, readings: Readings, thresholds: Mapping[str, Limits] | None = None) -> Outcomes:
@@ -110,7 +127,7 @@ def evaluate(plan: Plan, readings: Readings, thresholds: Mapping[str, Limits] | 
     Names with `hits_of` are filled in from the checks that they name, so entries that read one run after those.
     """
     frame = readings.frame
-    waiting = {name: spec.hits_of for name, spec in plan.runbooks.names.items() if spec.hits_of}
+    waiting = plan.hits_of
     states = np.zeros((frame.height, len(plan.entries)), np.int8)
     todo = list(plan.entries)
     while todo:
@@ -121,7 +138,22 @@ def evaluate(plan: Plan, readings: Readings, thresholds: Mapping[str, Limits] | 
         frame = frame.with_columns(_hits_of(plan, states, name, checks) for name, checks in done.items())
         waiting = {name: checks for name, checks in waiting.items() if name not in done}
     frame = frame.with_columns(_hits_of(plan, states, name, checks) for name, checks in waiting.items())
-    return Outcomes(plan, states, check_states(plan, states), frame)
+    half = _half_met(plan, states, _Filled(readings, frame), thresholds or {})
+    return Outcomes(plan, states, check_states(plan, states), frame, half)
+
+
+def _half_met(plan: Plan, states: States, view: Readings, thresholds: Mapping[str, Limits]) -> Mask:
+    parts = {
+        entry.number: [comparison_expr(term, view, thresholds.get(entry.check_id, {})) for term in terms]
+        for entry in plan.entries
+        if len(terms := entry.spec.condition.terms) > 1
+    }
+    half = np.zeros(states.shape, np.bool_)
+    found = view.frame.select(
+        pl.any_horizontal(e.fill_null(value=False) for e in terms).alias(str(n)) for n, terms in parts.items()
+    )
+    half[:, list(parts)] = found.to_numpy()
+    return np.asarray(half & (states == NO_DATA))
 
 
 def _reads(plan: Plan, entry: Entry) -> set[str]:
@@ -188,7 +220,7 @@ class _Filled:
     def reason(self, name: str) -> pl.Expr:
         return self.base.reason(name)
 
-    def place(self, name: str) -> pl.Expr:
+    def place(self, name: str) -> Place:
         return self.base.place(name)
 
 
@@ -216,4 +248,4 @@ def mask_trees(plan: Plan, outcomes: Outcomes, running: Mapping[str, Mask]) -> O
         own = [e.number for e in plan.entries if plan.checks[e.check].category == category]
         for matrix, at in ((entries, own), (checks, columns)):
             matrix[np.ix_(~runs, at)] = NOT_APPLICABLE
-    return Outcomes(plan, entries, checks, outcomes.readings)
+    return Outcomes(plan, entries, checks, outcomes.readings, outcomes.half_met & (entries == NO_DATA))

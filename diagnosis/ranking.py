@@ -113,7 +113,7 @@ def outcome_matrix(weights: Weights, states: States, calibration: Calibration) -
     nearest = supported(weights, states)
     for entries in weights.supports:
         _share(matrix, entries, states, size, calibration.secondary_share)
-    _outrank(matrix, weights, states, nearest, calibration.outranked_share)
+    _outrank(matrix, weights, states, calibration)
     for number, damping in enumerate(weights.dampings):
         reached = nearest[:, damping.before] <= damping.rank if damping.before else np.zeros((len(states), 1))
         matrix[:, 2 * size + number] = reached.any(axis=1)
@@ -147,23 +147,26 @@ def _share(matrix: Matrix, entries: Sequence[Entry], states: States, size: int, 
             matrix[(states[:, nearer] == HIT).any(axis=1), size + entry.number] = 0
 
 
-def _outrank(
-    matrix: Matrix, weights: Weights, states: States, nearest: NDArray[np.int8], share: float
-) -> None:
-    """A hit on a cell or node counts less where the user's own evidence supports another cause (rule 1)."""
+def _outrank(matrix: Matrix, weights: Weights, states: States, calibration: Calibration) -> None:
+    """A hit on a cell or node counts less where the user's own evidence clearly supports another cause (rule 1)."""
     plan = weights.plan
-    counts = [i for i, cause in enumerate(plan.causes) if _own_counts(plan, cause)]
-    own = nearest == 0
-    any_own = own[:, counts].sum(axis=1)
+    clear = np.zeros((len(states), len(plan.causes)), np.bool_)
+    for entry in plan.entries:
+        if _outranks(plan, entry, calibration.outranking_hit):
+            clear[:, entry.causes[0]] |= states[:, entry.number] == HIT
+    count = clear.sum(axis=1)
     for entry in plan.entries:
         if entry.is_route or entry.rank == 0 or plan.checks[entry.check].category == "all":
             continue
-        other_own = any_own - (own[:, entry.causes[0]] & (entry.causes[0] in counts)) > 0
-        matrix[other_own & ~own[:, entry.causes[0]], entry.number] *= share
+        own = clear[:, entry.causes[0]]
+        matrix[(count > own) & ~own, entry.number] *= calibration.outranked_share
 
 
-def _own_counts(plan: Plan, cause: str) -> bool:
-    known = plan.runbooks.causes[cause]
+def _outranks(plan: Plan, entry: Entry, least: float) -> bool:
+    """Codes and states of the own record; not a symptom, an intermediate cause or a shared outcome."""
+    if entry.is_route or entry.rank != 0 or entry.spec.hit < least:
+        return False
+    known = plan.runbooks.causes[plan.causes[entry.causes[0]]]
     return known.category != "all" and not known.intermediate and known.gives_way_to is None
 
 

@@ -30,7 +30,8 @@ def collect_text_flags(frame: pl.DataFrame, text: str = TEXT) -> pl.DataFrame:
 
     `out_of_scope_text`: billing, or data without a call word (rules 2 and 6); null without a text.
     `direction_hint`: MT where others report that they cannot reach the customer (rule 4), else null.
-    `roaming_hint`, `off_net_hint`: true or null (rule 5). `csfb_wording`: stage, falls or none (section 8).
+    `roaming_hint`, `off_net_hint`: true or null (rule 5). `csfb_wording`: `why` (falls to 2G) or `stage` (slow,
+    failed, no return), null when the text does not tell (section 8).
     """
     lower = frame.select(pl.col(text).str.to_lowercase().alias("text"))
     unique = lower.unique(maintain_order=True)
@@ -82,4 +83,4 @@ def _csfb_wording(text: pl.Expr) -> pl.Expr:
     """The stage words win: `falls to 2G and never comes back` asks about the stage."""
     patterns = text_rules()["csfb_wording"]
     stage = pl.when(text.str.contains(patterns["stage"])).then(pl.lit("stage"))
-    return stage.when(text.str.contains(patterns["falls"])).then(pl.lit("falls")).otherwise(pl.lit("none"))
+    return stage.when(text.str.contains(patterns["why"])).then(pl.lit("why"))

@@ -1,0 +1,127 @@
+"""The walk from tickets to diagnoses: classify, gather evidence, check, rank, decide."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import polars as pl
+
+from collectors.kpi.catalogue import Catalogue
+from diagnosis import evidence as evidence_builder
+from diagnosis.calibration import Calibration, load_calibration
+from diagnosis.classification import CATEGORIES, classify, collect_text_flags
+from diagnosis.evidence import Evidence, EvidenceSettings
+from diagnosis.outcome import Plan, evaluate, make_plan, mask_trees
+from diagnosis.ranking import Weights, make_weights
+from diagnosis.result import DiagnosisBatch
+from diagnosis.settings import DiagnosisSettings
+from diagnosis.source import RecordSource
+from diagnosis.verdict import rank, running_trees
+from runbooks.model import Runbooks
+
+# Names that the engine itself reads, beside those of the conditions.
+OWN_NAMES = frozenset({"mos_score", "rtp_loss_ratio", "rtp_jitter", "abnormal_reason"})
+
+
+def diagnose(
+    source: RecordSource,
+    tickets: pl.DataFrame | None,
+    runbooks: Runbooks,
+    catalogue: Catalogue,
+    settings: DiagnosisSettings | None = None,
+    calibration: Calibration | None = None,
+) -> DiagnosisBatch:
+    """Diagnose the given tickets (record `ticket`), or all that the source holds.
+
+    All tickets go through every step at once; contract objects are built when they are asked for.
+    """
+    plan = make_plan(runbooks)
+    frame = source.records("ticket").collect() if tickets is None else tickets
+    evidence = _with_text_flags(
+        evidence_builder.build(source, with_category_guess(frame), catalogue, _evidence_settings(plan))
+    )
+    return decide(
+        evidence,
+        make_weights(plan),
+        settings or DiagnosisSettings(),
+        calibration or load_calibration(),
+        kpi_scopes(catalogue),
+    )
+
+
+def decide(
+    evidence: Evidence,
+    weights: Weights,
+    settings: DiagnosisSettings,
+    calibration: Calibration,
+    scopes: Mapping[str, str],
+) -> DiagnosisBatch:
+    """Everything after the evidence; for callers that hold evidence already."""
+    plan = weights.plan
+    limits = settings.limits(plan.runbooks)
+    classification = classify(evidence.frame)
+    all_trees = evaluate(plan, evidence, limits)
+    trees = running_trees(plan, classification, evidence, settings.rival_category_share)
+    outcomes = mask_trees(plan, all_trees, trees)
+    ranked = rank(weights, outcomes, classification, trees, settings, calibration)
+    return DiagnosisBatch(
+        evidence,
+        outcomes,
+        classification,
+        ranked,
+        weights,
+        trees,
+        settings,
+        calibration,
+        limits,
+        _inputs(plan),
+        scopes,
+    )
+
+
+def with_category_guess(tickets: pl.DataFrame) -> pl.DataFrame:
+    """Add `category_guess`: what ticket, text and answers say, before any record has been looked at."""
+    named = tickets.rename({name: f"ticket.{name}" for name in tickets.columns})
+    if "ticket.description" not in named.columns:
+        named = named.with_columns(pl.lit(None, pl.String).alias("ticket.description"))
+    named = named.with_columns(collect_text_flags(named)["out_of_scope_text"])
+    best = pl.Series(
+        "category_guess", [CATEGORIES[n] for n in classify(named).best.tolist()], dtype=pl.String
+    )
+    return tickets.with_columns(best)
+
+
+def _with_text_flags(evidence: Evidence) -> Evidence:
+    flags = collect_text_flags(evidence.frame)
+    return replace(evidence, frame=evidence.frame.with_columns(flags))
+
+
+def _evidence_settings(plan: Plan) -> EvidenceSettings:
+    names = {name for check in plan.checks for name in check.names}
+    return EvidenceSettings(names=frozenset(names | OWN_NAMES))
+
+
+# Record that a derived value is read from, where it names no inputs of its own.
+_RECORD_OF_PLACE = {
+    "alarm": "alarm", "change": "change", "neighbour": "neighbour", "slices": "voice_slice", "cluster": "ticket_volume",
+    "population": "device_model", "registration_history": "registration", "edge_node": "node", "own_records": "call",
+    "ticket": "ticket", "gsm_cell": "call.gsm_cgi",
+}  # fmt: skip
+
+
+def _inputs(plan: Plan) -> dict[str, Sequence[str]]:
+    """What each derived name is made of; a name that looks at checks is made of what those read."""
+    found: dict[str, Sequence[str]] = {p: (record,) for p, record in _RECORD_OF_PLACE.items() if p != record}
+    for name, spec in evidence_builder.derived_names().items():
+        found[name] = spec.inputs or (_RECORD_OF_PLACE.get(spec.place, spec.place),)
+    for name, checks in plan.hits_of.items():
+        found[name] = [
+            n for check in checks for n in plan.runbooks.checks[check].names if n not in plan.hits_of
+        ]
+    return found
+
+
+def kpi_scopes(catalogue: Catalogue) -> dict[str, str]:
+    """KPI id -> scope."""
+    return {kpi.id: kpi.scope for kpi in catalogue.kpis}

@@ -1,0 +1,237 @@
+"""Verdicts by runbooks section 9: which causes a ticket may have, their scores, and what is said in the end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from diagnosis.calibration import Calibration, probabilities
+from diagnosis.classification import CATEGORIES, Classification
+from diagnosis.conditions import Readings, condition_expr
+from diagnosis.outcome import Mask, Outcomes, Plan
+from diagnosis.ranking import Weights, scores
+from diagnosis.settings import DiagnosisSettings
+from diagnosis.support import (
+    CLUSTER,
+    NO_RECORD,
+    NOT_A_COMPLAINT,
+    STOPPING,
+    Support,
+    find_support,
+    flag,
+    good_record,
+    own_record_missing,
+    undecided,
+)
+
+VERDICTS = ("cause", "no_fault", "cannot_tell")
+CAUSE, NO_FAULT, CANNOT_TELL = 0, 1, 2
+FIRST = 12.0  # log-odds that put a cause first by rule, not by evidence
+NEVER = -30.0
+CSFB_PART = 2.5  # the part of the two-part answer that the wording asks about
+WHY_CSFB = ("CSF-01", "CSF-02", "CSF-03", "CSF-04")
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """`scores`: tickets x (causes, nothing wrong, something else) in log-odds; `probability` the same shape."""
+
+    plan: Plan
+    scores: Floats
+    probability: Floats
+    verdict: NDArray[np.int8]
+    support: Support
+    category: NDArray[np.int64]
+    eligible: Mask
+
+    @property
+    def causes(self) -> Floats:
+        """Probabilities of the causes alone; each row sums to at most 1."""
+        return self.probability[:, : len(self.plan.causes)]
+
+
+def running_trees(
+    plan: Plan, classification: Classification, readings: Readings, share: float
+) -> dict[str, Mask]:
+    """Category -> tickets for which its tree runs: the best category, near rivals, and trees that also run."""
+    probability = classification.probability
+    best = classification.best
+    runs = {"all": np.ones(len(best), np.bool_)}
+    for number, category in enumerate(CATEGORIES[:-1]):
+        runs[category] = (best == number) | (probability[:, number] >= share)
+    for category, others in plan.runbooks.also_runs.items():
+        for run in others:
+            also = runs[run.category]
+            if run.condition is not None:
+                also = also & flag(readings.frame, condition_expr(run.condition, readings))
+            runs[category] = runs[category] | also
+    return runs
+
+
+def rank(
+    weights: Weights,
+    outcomes: Outcomes,
+    classification: Classification,
+    trees: Mapping[str, Mask],
+    settings: DiagnosisSettings,
+    calibration: Calibration,
+) -> Ranked:
+    """Score every cause, apply the rules of section 9, and turn the scores into probabilities."""
+    plan, frame = weights.plan, outcomes.readings
+    support = find_support(weights, outcomes.entries)
+    category = classification.best
+    names = np.array(CATEGORIES)[category]
+    evidence = scores(weights, outcomes.entries, calibration)
+    prior = _category_prior(plan, classification, trees, calibration)
+    total = evidence + prior
+    _shared_outcomes(total, plan, support, calibration)
+    _csfb_two_parts(total, plan, support, frame, names)
+    good = good_record(frame, names, settings.good_record_min)
+    temperature = np.array([calibration.temperature[name] for name in names])
+    verdict = _verdicts(total, plan, support, outcomes, good, own_record_missing(frame, names), calibration)
+    _by_rule(total, plan, support, verdict)
+    outside = np.stack(
+        [np.where(good, calibration.nothing_wrong, NEVER), np.full(len(total), calibration.something_else)],
+        axis=1,
+    )
+    whole = np.concatenate([total, outside], axis=1)
+    return Ranked(
+        plan, whole, probabilities(whole, temperature), verdict, support, category, prior > NEVER / 2
+    )
+
+
+def _category_prior(
+    plan: Plan, classification: Classification, trees: Mapping[str, Mask], calibration: Calibration
+) -> Floats:
+    """Log probability of the category of each cause; a cause whose tree does not run cannot lead."""
+    log = np.log(np.maximum(classification.probability, 1e-6))
+    leading = log.max(axis=1)
+    prior = np.full((len(log), len(plan.causes)), NEVER)
+    for number, cause in enumerate(plan.causes):
+        category = plan.runbooks.causes[cause].category
+        if category == "all":
+            prior[:, number] = 0
+            continue
+        own = log[:, CATEGORIES.index(category)]
+        also = [run.category for run in plan.runbooks.also_runs.get(category, ())]
+        by_other = [log[:, CATEGORIES.index(other)] + calibration.other_tree for other in also]
+        value = np.maximum.reduce([own, *by_other]) - leading
+        prior[:, number] = np.where(trees[category], value, NEVER)
+    return prior
+
+
+def _shared_outcomes(total: Floats, plan: Plan, support: Support, calibration: Calibration) -> None:
+    """Shared outcomes and undetermined stand back while nothing supports them."""
+    for number, cause in enumerate(plan.causes):
+        known = plan.runbooks.causes[cause]
+        if known.category == "all":
+            total[~support.any_hit[:, number], number] += calibration.unsupported
+        elif known.family == "undetermined":
+            total[:, number] += calibration.unsupported
+
+
+def _csfb_two_parts(
+    total: Floats, plan: Plan, support: Support, frame: pl.DataFrame, category: NDArray[np.str_]
+) -> None:
+    """The wording says which part is primary: why CSFB at all, or why the fallback went badly (section 8)."""
+    if "csfb_wording" not in frame.columns:
+        return
+    why = _causes_of(plan, lambda check: check in WHY_CSFB or check.startswith("REG-"))
+    stage = _causes_of(plan, lambda check: check.startswith("CSF-") and check not in WHY_CSFB)
+    wording = frame["csfb_wording"].fill_null("none").to_numpy()
+    for asked, part in (("why", why), ("stage", stage)):
+        rows = (category == "csfb") & (wording == asked)
+        gain = np.where(support.any_hit[:, part], CSFB_PART, 0.0)
+        total[:, part] += np.where(rows[:, None], gain, 0.0)
+
+
+def _causes_of(plan: Plan, wanted: object) -> list[int]:
+    found = {e.causes[0] for e in plan.entries if not e.is_route and wanted(e.check_id)}  # type: ignore[operator]
+    return sorted(found)
+
+
+def _verdicts(
+    total: Floats,
+    plan: Plan,
+    support: Support,
+    outcomes: Outcomes,
+    good: Mask,
+    record_missing: Mask,
+    calibration: Calibration,
+) -> NDArray[np.int8]:
+    """Rule 8. `total`: tickets x causes."""
+    tree = support.tree_causes
+    found = support.any_hit[:, tree].any(axis=1)
+    strong = support.strong_hit[:, tree].any(axis=1)
+    shared = _hit_of(plan, support, (*STOPPING, CLUSTER, *NOT_A_COMPLAINT))
+    supported_total = np.where(support.any_hit, total, NEVER)[:, tree]
+    no_fault_cause = np.array([plan.runbooks.causes[plan.causes[c]].no_fault for c in tree])
+    top = supported_total.argmax(axis=1)
+    nothing_wrong = good & (supported_total.max(axis=1) < calibration.nothing_wrong)
+    verdict = np.full(len(total), CAUSE, np.int8)
+    verdict[no_fault_cause[top]] = NO_FAULT
+    verdict[found & ~strong & record_missing & ~shared] = CANNOT_TELL
+    verdict[nothing_wrong & ~shared] = NO_FAULT
+    nothing_found = ~found & ~shared
+    verdict[nothing_found] = CANNOT_TELL
+    verdict[nothing_found & good & ~_core_missing(outcomes)] = NO_FAULT
+    for cause, value in (
+        (CLUSTER, CAUSE),
+        *((c, None) for c in STOPPING),
+        *((c, None) for c in NOT_A_COMPLAINT),
+    ):
+        rows = _hit_of(plan, support, (cause,)) & (~found if cause == CLUSTER else True)
+        is_no_fault = cause in plan.cause_number and plan.runbooks.causes[cause].no_fault
+        verdict[rows] = value if value is not None else (NO_FAULT if is_no_fault else CAUSE)
+    return verdict
+
+
+def _core_missing(outcomes: Outcomes) -> Mask:
+    """Tickets of which the user's own record is there, but its decisive part cannot be seen."""
+    own = [e.number for e in outcomes.plan.entries if not e.is_route and e.rank == 0 and e.spec.hit > 0]
+    states = outcomes.entries[:, own]
+    applies = (states != 3).sum(axis=1)
+    return np.asarray((states == 0).sum(axis=1) > 0.5 * np.maximum(applies, 1))
+
+
+def _hit_of(plan: Plan, support: Support, causes: tuple[str, ...]) -> Mask:
+    numbers = [plan.cause_number[c] for c in causes if c in plan.cause_number]
+    return np.asarray(support.any_hit[:, numbers].any(axis=1))
+
+
+def _by_rule(total: Floats, plan: Plan, support: Support, verdict: NDArray[np.int8]) -> None:
+    """Put first what the rules put first, whatever the evidence for the rest."""
+    top = total.max(axis=1)
+    tree = support.tree_causes
+    found = support.any_hit[:, tree].any(axis=1)
+    for step, cause in enumerate((*STOPPING[::-1], *NOT_A_COMPLAINT[::-1])):
+        if cause in plan.cause_number:
+            number = plan.cause_number[cause]
+            rows = support.any_hit[:, number]
+            total[rows, number] = top[rows] + FIRST + step * 2
+    for cause in (CLUSTER, NO_RECORD):
+        if cause in plan.cause_number:
+            number = plan.cause_number[cause]
+            rows = support.any_hit[:, number]
+            behind = rows & (found if cause == CLUSTER else verdict != CANNOT_TELL)
+            total[behind, number] = np.minimum(total[behind, number], top[behind] - 2.0)
+            ahead = rows & ~behind & (verdict == CANNOT_TELL)
+            total[ahead, number] = np.maximum(total[ahead, number], top[ahead] + 0.5)
+
+
+__all__ = [
+    "CANNOT_TELL",
+    "CAUSE",
+    "NO_FAULT",
+    "VERDICTS",
+    "Ranked",
+    "flag",
+    "rank",
+    "running_trees",
+    "undecided",
+]
