@@ -28,7 +28,7 @@ def network_rows(
     """
     chosen = [catalogue.kpi(i) for i in (catalogue.ids() if kpi_ids is None else kpi_ids)]
     kpis = [k for k in chosen if k.sum_type() and {k.id, f"{k.id}__n"} <= set(hourly.columns)]
-    frame = hourly.filter(pl.col("entity") != NETWORK)
+    frame = hourly.filter(pl.col("entity") != NETWORK).sort("entity")
     if node_types is not None:
         frame = frame.join(node_types.select("entity", "node_type"), on="entity", how="left")
     columns = [expr for kpi in kpis for expr in _summed(kpi, frame.columns)]

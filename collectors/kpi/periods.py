@@ -33,7 +33,8 @@ def join_periods(wide: pl.DataFrame, to: str = "1h", catalogue: Catalogue | None
     counters = [name for name in wide.columns if catalogue.rule(name) is not None]
     keys = [key for key in _HALF if key in wide.columns or key == "_start"]
     frame = (
-        wide.lazy()
+        _in_order(wide)
+        .lazy()
         .filter(pl.col("period_s") <= span)
         .with_columns(pl.col("period_start").dt.truncate(to).alias("_start"))
     )
@@ -56,6 +57,12 @@ def join_periods(wide: pl.DataFrame, to: str = "1h", catalogue: Catalogue | None
         COVERED_S,
         *counters,
     ).sort(["entity", "period_start"])
+
+
+def _in_order(wide: pl.DataFrame) -> pl.DataFrame:
+    """Put the rows in one order, so that sums of floats do not depend on the order of files."""
+    order = wide.select(pl.arg_sort_by("entity", "period_start", "period_s"))["entity"]
+    return wide if order.is_sorted() else wide[order]
 
 
 def longer_periods(wide: pl.DataFrame, to: str = "1h") -> pl.DataFrame:

@@ -76,15 +76,14 @@ def _with_targets(samples: pl.DataFrame, catalogue: Catalogue) -> pl.DataFrame:
     split = _split("qci" in samples.columns)
     samples = samples.with_columns(split.alias("split"))
     pairs = samples.select("kpi_id", "split").unique()
-    found = [
-        (k, s, t, *_rule(t, k, catalogue)) for k, s in pairs.iter_rows() for t in [catalogue.target(k, s)]
-    ]
+    targets = [(kpi_id, text, catalogue.target(kpi_id, text)) for kpi_id, text in pairs.iter_rows()]
+    found = [(kpi_id, text, target, *_rule(target, kpi_id, catalogue)) for kpi_id, text, target in targets]
     table = pl.DataFrame(found, schema=["kpi_id", "split", "target", "join", "factor"], orient="row")
     return samples.join(table.cast({"factor": pl.Float64}), on=["kpi_id", "split"])
 
 
 def _split(with_qci: bool) -> pl.Expr:
-    """Split as text, with a `qci` that is not the one of the KPI (1 where its id names none) as part of it."""
+    """Split as text; a `qci` that is not the one of the KPI (1 where its id names none) is part of it."""
     split = pl.col("split").fill_null("")
     if not with_qci:
         return split
