@@ -59,7 +59,8 @@ def _scan_at_once(buffer: bytes, width: int, *, final: bool) -> Scan | None:
         return None
     starts, lines = np.concatenate(([0], ends[:-1] + 1))[: len(ends)], first_lines[: len(ends)]
     widths = np.diff(np.searchsorted(commas, np.concatenate(([0], ends)))) + 1
-    spans = np.diff(np.append(lines, len(newlines)))
+    after = first_lines[len(ends)] if len(first_lines) > len(ends) else len(newlines) + 1
+    spans = np.diff(np.append(lines, after))
     ragged = (widths != width) & (ends > starts)
     if (ragged & (spans > 1)).any():
         return None
@@ -108,7 +109,7 @@ def _walk(buffer: bytes, width: int, *, final: bool) -> Scan:
             break
         record = match.group() if match is not None and complete else b""
         found = _QUOTED.sub(b"", record).count(b",") + 1
-        if record and (found == width or record.count(b"\n") <= 1):
+        if record and (found == width or b"\n" not in record[:-1]):
             if found == width and record != b"\n":
                 rows.append(record if record.endswith(b"\n") else record + b"\n")
                 lines.append(line)
