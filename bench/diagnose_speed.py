@@ -1,8 +1,8 @@
 """100,000 tickets against 10,000 cells and four weeks of history: the limit is 10 s on 2 cores and 4 GB.
 
-The store is built first (outside the timed part): tables go through ingest, the hourly counters are added as a PM
-reader would add them, baselines are kept up by `refresh`. Peer in the same run: one join of the
-same tickets with the same hourly rows in polars, which is the least that any diagnosis of them must do.
+The store is built first (outside the timed part): tables go through ingest, the hourly counters are
+added as a PM reader would add them, baselines are kept up by `refresh`. Peer in the same run: one join of
+the same tickets with the same hourly rows in polars, the least that any diagnosis of them must do.
 """
 
 from __future__ import annotations
@@ -45,14 +45,17 @@ def counters(day: int, names: list[str]) -> pl.DataFrame:
     random = np.random.default_rng(day)
     catalogue = load_catalogue()
     rows = CELLS * 24
-    frame = pl.DataFrame({
-        "entity": np.repeat(np.array(names), 24),
-        "entity_kind": "cell",
-        "period_start": pl.Series(
-            np.tile(np.arange(24), CELLS) * 3_600_000_000 + int((START + timedelta(days=day)).timestamp()) * 1_000_000
-        ).cast(pl.Datetime("us", "UTC")),
-        "period_s": pl.Series(np.full(rows, 3600, dtype=np.int32)),
-    })  # fmt: skip
+    midnight = int((START + timedelta(days=day)).timestamp())
+    frame = pl.DataFrame(
+        {
+            "entity": np.repeat(np.array(names), 24),
+            "entity_kind": "cell",
+            "period_start": pl.Series(
+                np.tile(np.arange(24), CELLS) * 3_600_000_000 + midnight * 1_000_000
+            ).cast(pl.Datetime("us", "UTC")),
+            "period_s": pl.Series(np.full(rows, 3600, dtype=np.int32)),
+        }
+    )
     return frame.with_columns(
         pl.Series(name, random.poisson(400, rows).astype(np.float64)) for name in catalogue.counters
     )
@@ -67,26 +70,56 @@ def tables(folder: Path, names: list[str]) -> None:
     number = [f"86138{i:08d}" for i in range(TICKETS)]
     ecgi = np.array(names)[own]
     category = np.array(["drop", "access", "mos", "registration", "csfb"])[random.integers(0, 5, TICKETS)]
-    text = {"drop": "通话中突然断了", "access": "电话打不出去", "mos": "声音断断续续", "registration": "没有HD图标", "csfb": "打电话就掉到2G"}
-    pl.DataFrame({
-        "id": [f"T-{i}" for i in range(TICKETS)], "received_at": when.dt.offset_by("20m"), "occurred_at": when,
-        "msisdn": number, "description": [text[c] for c in category], "category": category, "ecgi": ecgi,
-    }).write_parquet(folder / "tickets.parquet")  # fmt: skip
-    pl.DataFrame({"msisdn": number, "volte_subscribed": [True] * TICKETS}).write_parquet(folder / "subscribers.parquet")
-    pl.DataFrame({
-        "ecgi": names, "tac": [9800 + i % 50 for i in range(CELLS)], "volte_enabled": [True] * CELLS,
-    }).write_parquet(folder / "cells.parquet")  # fmt: skip
+    text = {
+        "drop": "通话中突然断了",
+        "access": "电话打不出去",
+        "mos": "声音断断续续",
+        "registration": "没有HD图标",
+        "csfb": "打电话就掉到2G",
+    }
+    pl.DataFrame(
+        {
+            "id": [f"T-{i}" for i in range(TICKETS)],
+            "received_at": when.dt.offset_by("20m"),
+            "occurred_at": when,
+            "msisdn": number,
+            "description": [text[c] for c in category],
+            "category": category,
+            "ecgi": ecgi,
+        }
+    ).write_parquet(folder / "tickets.parquet")
+    pl.DataFrame({"msisdn": number, "volte_subscribed": [True] * TICKETS}).write_parquet(
+        folder / "subscribers.parquet"
+    )
+    pl.DataFrame(
+        {
+            "ecgi": names,
+            "tac": [9800 + i % 50 for i in range(CELLS)],
+            "volte_enabled": [True] * CELLS,
+        }
+    ).write_parquet(folder / "cells.parquet")
     frames = []
     for copy in range(2):
         begin = when.dt.offset_by(f"-{40 * copy + 1}m")
-        frames.append(pl.DataFrame({
-            "id": [f"C{copy}-{i}" for i in range(TICKETS)], "icid": [f"I{copy}-{i}" for i in range(TICKETS)],
-            "leg": ["mo"] * TICKETS, "started_at": begin, "calling_number": number, "called_number": number[::-1],
-            "first_ecgi": ecgi, "final_status": pl.Series(random.choice([200, 200, 503, 486], TICKETS)),
-            "rsrp_last": random.normal(-98, 8, TICKETS), "t_100": begin.dt.offset_by("100ms"),
-            "t_200": begin.dt.offset_by("5s"), "t_end": begin.dt.offset_by("60s"),
-            "releasing_side": random.choice(["calling", "network"], TICKETS),
-        }))  # fmt: skip
+        frames.append(
+            pl.DataFrame(
+                {
+                    "id": [f"C{copy}-{i}" for i in range(TICKETS)],
+                    "icid": [f"I{copy}-{i}" for i in range(TICKETS)],
+                    "leg": ["mo"] * TICKETS,
+                    "started_at": begin,
+                    "calling_number": number,
+                    "called_number": number[::-1],
+                    "first_ecgi": ecgi,
+                    "final_status": pl.Series(random.choice([200, 200, 503, 486], TICKETS)),
+                    "rsrp_last": random.normal(-98, 8, TICKETS),
+                    "t_100": begin.dt.offset_by("100ms"),
+                    "t_200": begin.dt.offset_by("5s"),
+                    "t_end": begin.dt.offset_by("60s"),
+                    "releasing_side": random.choice(["calling", "network"], TICKETS),
+                }
+            )
+        )
     pl.concat(frames).write_parquet(folder / "calls.parquet")
 
 
@@ -138,9 +171,11 @@ def main() -> None:
             written = time.perf_counter() - start
     median, peer = statistics.median(spent), statistics.median(peers)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    print(f"diagnose {TICKETS} tickets, {CELLS} cells, {DAYS} days: {median:.2f} s (limit {LIMIT_S} s), "
-          f"polars join {peer:.2f} s, ratio {median / peer:.1f}; JSON of all {written:.1f} s; "
-          f"peak {peak:.2f} GB (limit {LIMIT_GB} GB, building included)")  # fmt: skip
+    print(
+        f"diagnose {TICKETS} tickets, {CELLS} cells, {DAYS} days: {median:.2f} s (limit {LIMIT_S} s), "
+        f"polars join {peer:.2f} s, ratio {median / peer:.1f}; JSON of all {written:.1f} s; "
+        f"peak {peak:.2f} GB (limit {LIMIT_GB} GB, building included)"
+    )
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -22,9 +22,9 @@ app = typer.Typer(
 app.add_typer(runbook_shelf.app, name="runbooks")
 
 StoreOption = Annotated[Path, typer.Option("--store", help="Folder of the store; made when it is not there.")]
-ConfigOption = Annotated[Optional[Path], typer.Option("--config", help="TOML configuration.")]  # noqa: UP045 typer reads it
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="TOML configuration.")]
 RunbooksOption = Annotated[
-    Optional[list[Path]],  # noqa: UP045
+    list[Path] | None,
     typer.Option("--runbooks", help="Folder with the operator's own runbooks, laid over ours."),
 ]
 
@@ -47,7 +47,7 @@ def ingest(
     store: StoreOption,
     config: ConfigOption = None,
     unmapped: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option("--unmapped", help="Write the unmapped counters as a ready map here, not to stderr."),
     ] = None,
 ) -> None:
@@ -58,10 +58,12 @@ def ingest(
 @app.command()
 def diagnose(
     store: StoreOption,
-    tickets: Annotated[Optional[Path], typer.Argument(help="Ticket table; without it all in the store.")] = None,  # noqa: UP045
-    ticket: Annotated[Optional[str], typer.Option("--ticket", help="Only this ticket.")] = None,  # noqa: UP045
-    form: Annotated[diagnosing.Form, typer.Option("--format", help="table, json or html.")] = diagnosing.Form.table,
-    output: Annotated[Optional[Path], typer.Option("--output", help="File (html: file or folder).")] = None,  # noqa: UP045
+    tickets: Annotated[Path | None, typer.Argument(help="Ticket table; without it all in the store.")] = None,
+    ticket: Annotated[str | None, typer.Option("--ticket", help="Only this ticket.")] = None,
+    form: Annotated[
+        diagnosing.Form, typer.Option("--format", help="table, json or html.")
+    ] = diagnosing.Form.table,
+    output: Annotated[Path | None, typer.Option("--output", help="File (html: file or folder).")] = None,
     runbooks: RunbooksOption = None,
     config: ConfigOption = None,
 ) -> None:
@@ -82,7 +84,9 @@ def evaluate(
 def worst(
     store: StoreOption,
     kpi: Annotated[str, typer.Option("--kpi", help="KPI id of the catalogue.")] = "erab_drop_ratio_qci1_cell",
-    at: Annotated[Optional[str], typer.Option("--at", help="RFC 3339 time; without it the last stored hour.")] = None,  # noqa: UP045
+    at: Annotated[
+        str | None, typer.Option("--at", help="RFC 3339 time; without it the last stored hour.")
+    ] = None,
     top: Annotated[int, typer.Option("--top", min=1, help="How many cells.")] = 20,
 ) -> None:
     """List the worst cells of a KPI with limit, baseline and evidence."""
@@ -94,7 +98,7 @@ def demo(
     folder: Annotated[Path, typer.Option("--folder", help="Where the demo network goes.")] = Path("demo"),
     seed: Annotated[int, typer.Option(help="Seed of the network.")] = 7,
 ) -> None:
-    """Simulate a small network with faults, ingest it, diagnose its tickets, show the table and the report."""
+    """Simulate a small faulty network, ingest it, diagnose its tickets, show the table and the report."""
     simulating.demo(folder, seed)
 
 

@@ -18,7 +18,7 @@ from collectors.kpi.catalogue import load_catalogue
 from collectors.kpi.worst import worst_cells
 from collectors.records.identity import Pseudonymiser
 from collectors.records.key import load_key
-from collectors.records.loading import load_records
+from collectors.records.pipeline import load_records
 from collectors.store.store import Store
 from dashboards.report import write_reports
 from dashboards.report.assembly import assemble
@@ -57,7 +57,11 @@ def run(
 
 
 def diagnosis_of(
-    store_path: Path, tickets: Path | None, ticket: str | None, overlays: tuple[Path, ...], config: Path | None
+    store_path: Path,
+    tickets: Path | None,
+    ticket: str | None,
+    overlays: tuple[Path, ...],
+    config: Path | None,
 ) -> DiagnosisBatch:
     """Diagnose the tickets of a file, or all in the store; `ticket` keeps only that one."""
     if not store_path.is_dir():
@@ -96,7 +100,9 @@ def _give_json(batch: DiagnosisBatch, output: Path | None) -> None:
     sys.stdout.write("\n")
 
 
-def write_html(store_path: Path, batch: DiagnosisBatch, output: Path, overlays: tuple[Path, ...] = ()) -> Path:
+def write_html(
+    store_path: Path, batch: DiagnosisBatch, output: Path, overlays: tuple[Path, ...] = ()
+) -> Path:
     """Write the report and return the page to open."""
     with Store.open(store_path) as store:
         runbooks = load_runbooks(*overlays)
@@ -105,7 +111,9 @@ def write_html(store_path: Path, batch: DiagnosisBatch, output: Path, overlays: 
 
 def print_table(batch: DiagnosisBatch) -> None:
     """Print one line a ticket."""
-    table = Table("ticket", "category", "verdict", "cause", "p", "department", "proved by", box=None, pad_edge=False)
+    table = Table(
+        "ticket", "category", "verdict", "cause", "p", "department", "proved by", box=None, pad_edge=False
+    )
     for result in batch.results():
         top = result["causes"][0] if result["causes"] else None
         table.add_row(
@@ -115,7 +123,9 @@ def print_table(batch: DiagnosisBatch) -> None:
             top["id"] if top else "-",
             f"{top['probability']:.2f}" if top else "-",
             top["department"] if top else "-",
-            " ".join(top["supported_by"]) if top else ", ".join(item["need"] for item in result["missing"][:2]),
+            " ".join(top["supported_by"])
+            if top
+            else ", ".join(item["need"] for item in result["missing"][:2]),
         )
     out.print(table)
 
@@ -144,7 +154,9 @@ def _moment(text: str) -> datetime:
     except ValueError as error:
         raise UsageError(f"{text!r} is no RFC 3339 time", key="--at") from error
     if moment.tzinfo is None:
-        raise UsageError(f"{text!r} has no offset, expected for example 2024-03-11T09:15:00+08:00", key="--at")
+        raise UsageError(
+            f"{text!r} has no offset, expected for example 2024-03-11T09:15:00+08:00", key="--at"
+        )
     return moment
 
 

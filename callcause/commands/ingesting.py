@@ -22,7 +22,11 @@ def run(store_path: Path, paths: list[Path], config: Path | None, unmapped: Path
             raise UsageError("no such file or folder", file=str(path))
     with Store.open(store_path) as store, progress("ingest"):
         report = ingest(
-            store, paths, zone=settings.zone, country_code=settings.country_code, map_dirs=settings.counter_maps
+            store,
+            paths,
+            zone=settings.zone,
+            country_code=settings.country_code,
+            map_dirs=settings.counter_maps,
         )
     _tell(report)
     _tell_unmapped(report, unmapped)

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
 from callcause.terminal import out, say
-from diagnosis.known_names import known_names
+from collectors.kpi.catalogue import load_catalogue
+from diagnosis.evidence import names
+from runbooks.cases import run_cases
 from runbooks.lint import lint as lint_runbooks
 from runbooks.loader import load_runbooks
 from runbooks.text import listing
 from runbooks.text import show as show_text
 
 app = typer.Typer(help="Check and show the runbooks.", no_args_is_help=True)
-Overlays = Annotated[Optional[list[Path]], typer.Option("--runbooks", help="Operator's own runbooks over ours.")]  # noqa: UP045
+Overlays = Annotated[list[Path] | None, typer.Option("--runbooks", help="Operator's own runbooks over ours.")]
 
 
 @app.command()
 def lint(runbooks: Overlays = None) -> None:
     """Check the runbooks; exit status 1 when there are findings."""
-    findings = lint_runbooks(load_runbooks(*(runbooks or ())), known_names())
+    findings = lint_runbooks(load_runbooks(*(runbooks or ())), names(load_catalogue()))
     for finding in findings:
         out.print(str(finding), markup=False, highlight=False)
     say(f"{len(findings)} findings")
@@ -47,8 +49,6 @@ def show(
 @app.command()
 def test(folder: Annotated[Path, typer.Argument(help="Folder with runbooks whose cases are run.")]) -> None:
     """Run the cases of an operator's runbooks; exit status 1 when one fails."""
-    from diagnosis.cases import run_cases
-
     failures = run_cases(load_runbooks(folder))
     for failure in failures:
         out.print(str(failure), markup=False, highlight=False)

@@ -29,7 +29,9 @@ def assemble(store: Store, batch: DiagnosisBatch, runbooks: Runbooks, catalogue:
     tickets = {row["id"]: row for row in batch.tickets.iter_rows(named=True)}
     related = batch.related()
     calls = _rows(store, "call", {i for item in related.values() for i in item.get("call", ())})
-    registrations = _rows(store, "registration", {i for item in related.values() for i in item.get("registration", ())})
+    registrations = _rows(
+        store, "registration", {i for item in related.values() for i in item.get("registration", ())}
+    )
     return [
         Story(
             result=result,
@@ -52,7 +54,11 @@ def _pick(rows: Mapping[str, dict[str, Any]], ids: Iterable[str]) -> list[dict[s
 
 
 def _courses(
-    store: Store, result: Mapping[str, Any], ticket: Mapping[str, Any], runbooks: Runbooks, catalogue: Catalogue
+    store: Store,
+    result: Mapping[str, Any],
+    ticket: Mapping[str, Any],
+    runbooks: Runbooks,
+    catalogue: Catalogue,
 ) -> list[Course]:
     at = ticket.get("occurred_at") or ticket.get("received_at")
     if not isinstance(at, datetime):
@@ -87,10 +93,18 @@ def _course(store: Store, catalogue: Catalogue, kpi_id: str, entity: str, at: da
     low, high = _band(values)
     kpi, shown = catalogue.kpi(kpi_id), slice(24 * 7 * WEEKS, count)
     return Course(
-        kpi_id=kpi_id, title_en=kpi.name.en, title_zh=kpi.name.zh, entity=entity, unit=kpi.unit,
-        times=[start + HOUR * i for i in range(count)][shown], values=values[shown].tolist(),
-        low=low[shown].tolist(), high=high[shown].tolist(), limit=catalogue.limit_value(kpi_id), complaint_at=at,
-    )  # fmt: skip
+        kpi_id=kpi_id,
+        title_en=kpi.name.en,
+        title_zh=kpi.name.zh,
+        entity=entity,
+        unit=kpi.unit,
+        times=[start + HOUR * i for i in range(count)][shown],
+        values=values[shown].tolist(),
+        low=low[shown].tolist(),
+        high=high[shown].tolist(),
+        limit=next((limit.limit for limit in kpi.limits), None),
+        complaint_at=at,
+    )
 
 
 def _hourly(store: Store, kpi_id: str, entity: str, start: datetime, count: int) -> NDArray[np.float64]:

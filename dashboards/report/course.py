@@ -17,8 +17,8 @@ LEFT, RIGHT, TOP, BOTTOM = 46, 8, 8, 22
 class Course:
     """Hourly values of one KPI at one entity.
 
-    `times` are the starts of hours (aware); `values`, `low` and `high` are of the same length, NaN where there is no
-    value. `low` to `high` is the baseline band: median and MAD of the same hour of week.
+    `times` are the starts of hours (aware); `values`, `low` and `high` have the same length, NaN where
+    there is no value. `low` to `high` is the baseline band: median and MAD of the same hour of week.
     """
 
     kpi_id: str
@@ -88,7 +88,9 @@ def _axis(scale: _Scale, unit: str) -> str:
         value = scale.low + share * (scale.high - scale.low)
         y = scale.y(value)
         rows.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}"/>')
-        rows.append(f'<text class="tick" x="{LEFT - 4}" y="{y + 3}" text-anchor="end">{_number(value)}</text>')
+        rows.append(
+            f'<text class="tick" x="{LEFT - 4}" y="{y + 3}" text-anchor="end">{_number(value)}</text>'
+        )
     rows.append(f'<text class="tick" x="2" y="{TOP + 2}">{escape(unit)}</text>')
     days = sorted({t.replace(hour=0, minute=0, second=0, microsecond=0) for t in scale.times})
     for day in days[:: max(1, len(days) // 8)]:
@@ -115,8 +117,13 @@ def _path(points: Sequence[tuple[float, float]]) -> str:
 
 def _band(scale: _Scale, course: Course) -> str:
     good = [math.isfinite(a) and math.isfinite(b) for a, b in zip(course.low, course.high, strict=True)]
-    top = [(scale.x(t), scale.y(v) if g else 0.0) for t, v, g in zip(course.times, course.high, good, strict=True)]
-    low = [(scale.x(t), scale.y(v) if g else 0.0) for t, v, g in zip(course.times, course.low, good, strict=True)]
+    top = [
+        (scale.x(t), scale.y(v) if g else 0.0)
+        for t, v, g in zip(course.times, course.high, good, strict=True)
+    ]
+    low = [
+        (scale.x(t), scale.y(v) if g else 0.0) for t, v, g in zip(course.times, course.low, good, strict=True)
+    ]
     shapes = []
     for upper, lower in zip(_runs(top, good), _runs(low, good), strict=True):
         shapes.append(f'<path class="band" d="{_path([*upper, *reversed(lower)])} Z"/>')
@@ -125,7 +132,10 @@ def _band(scale: _Scale, course: Course) -> str:
 
 def _line(scale: _Scale, course: Course) -> str:
     good = [math.isfinite(v) for v in course.values]
-    points = [(scale.x(t), scale.y(v) if g else 0.0) for t, v, g in zip(course.times, course.values, good, strict=True)]
+    points = [
+        (scale.x(t), scale.y(v) if g else 0.0)
+        for t, v, g in zip(course.times, course.values, good, strict=True)
+    ]
     shapes = []
     for run in _runs(points, good):
         if len(run) == 1:

@@ -1,7 +1,7 @@
 """A call or registration record as a message ladder, drawn as SVG.
 
-The rows come from the event times and codes of the record (records.md, `call` and `registration`); a stage that
-the record does not hold has no row.
+The rows come from the event times and codes of the record (records.md, `call` and `registration`);
+a stage that the record does not hold has no row.
 """
 
 from __future__ import annotations
@@ -16,19 +16,35 @@ from markupsafe import Markup, escape
 
 LANES = ("ue", "enb", "mme", "pgw", "pcscf", "scscf", "as", "hss", "msc", "far")
 TITLES = {
-    "ue": "UE", "enb": "eNB", "mme": "MME", "pgw": "PGW/PCRF", "pcscf": "SBC/P-CSCF", "scscf": "I/S-CSCF",
-    "as": "AS", "hss": "HSS", "msc": "MSC", "far": "far end",
-}  # fmt: skip
+    "ue": "UE",
+    "enb": "eNB",
+    "mme": "MME",
+    "pgw": "PGW/PCRF",
+    "pcscf": "SBC/P-CSCF",
+    "scscf": "I/S-CSCF",
+    "as": "AS",
+    "hss": "HSS",
+    "msc": "MSC",
+    "far": "far end",
+}
 _LANE_OF = {
-    "sgw": "pgw", "pcrf": "pgw", "sbc": "pcscf", "icscf": "scscf", "cscf": "scscf", "dns": "scscf",
-    "mgcf": "msc", "called": "far", "calling": "ue", "network": "pcscf",
-}  # fmt: skip
+    "sgw": "pgw",
+    "pcrf": "pgw",
+    "sbc": "pcscf",
+    "icscf": "scscf",
+    "cscf": "scscf",
+    "dns": "scscf",
+    "mgcf": "msc",
+    "called": "far",
+    "calling": "ue",
+    "network": "pcscf",
+}
 ROW, HEAD, LANE = 24, 30, 84
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One arrow: when (None = known order, unknown time), from and to a lane, what, and whether it went wrong."""
+    """One arrow: when (None = time unknown), from and to a lane, what, and whether it went wrong."""
 
     at: datetime | None
     source: str
@@ -81,7 +97,9 @@ def _first_error(record: Mapping[str, Any]) -> list[Step]:
     if not message and code is None:
         return []
     node = record.get("first_error_node") or record.get("releasing_node")
-    words = [str(part) for part in (message, record.get("first_error_protocol"), code) if part not in (None, "")]
+    words = [
+        str(part) for part in (message, record.get("first_error_protocol"), code) if part not in (None, "")
+    ]
     at = record.get("first_error_at")
     return [Step(at if isinstance(at, datetime) else None, _lane(node), "ue", " ".join(words), bad=True)]
 
@@ -91,7 +109,9 @@ def _call_end(call: Mapping[str, Any]) -> Step:
     side = _lane(call.get("releasing_side"))
     if call.get("t_200") is not None:
         reasons = _reasons(call.get("reasons"))
-        return Step(call["t_end"], side, "far" if side == "ue" else "ue", f"BYE {reasons}".strip(), bad=bool(reasons))
+        return Step(
+            call["t_end"], side, "far" if side == "ue" else "ue", f"BYE {reasons}".strip(), bad=bool(reasons)
+        )
     bad = status is None or int(status) >= 400
     return Step(call["t_end"], side if side != "ue" else "pcscf", "ue", f"final {status or '-'}", bad=bad)
 
@@ -101,13 +121,20 @@ def _reasons(raw: object) -> str:
         items = json.loads(raw) if isinstance(raw, str) else []
     except ValueError:
         return ""
-    return ", ".join(f"{item.get('protocol')} {item.get('cause')}" for item in items if isinstance(item, dict))
+    return ", ".join(
+        f"{item.get('protocol')} {item.get('cause')}" for item in items if isinstance(item, dict)
+    )
 
 
 def registration_steps(record: Mapping[str, Any]) -> list[Step]:
     """Return the steps of one registration attempt; stages that were not reached have none."""
     get = record.get
-    start, sent, reply, end = get("started_at"), get("register_sent_at"), get("first_reply_at"), get("ended_at")
+    start, sent, reply, end = (
+        get("started_at"),
+        get("register_sent_at"),
+        get("first_reply_at"),
+        get("ended_at"),
+    )
     steps = [Step(start, "ue", "mme", "Attach request")] if get("attach_result") else []
     steps += _result(get("attach_result"), "mme", "Attach", get("emm_cause"))
     steps += _result(get("pdn_result"), "mme", "PDN ims", get("esm_cause"))

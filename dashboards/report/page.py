@@ -24,8 +24,8 @@ from runbooks.loader import Runbooks
 def write_reports(stories: Sequence[Story], runbooks: Runbooks, output: Path) -> Path:
     """Write the batch and return the page to open.
 
-    `output` with the ending .html becomes one file with everything; else it is a folder with `index.html` and a
-    page a ticket.
+    `output` with the ending .html becomes one file with everything; else it is a folder with
+    `index.html` and a page a ticket.
     """
     renderer = Renderer(runbooks)
     if output.suffix == ".html":
@@ -60,14 +60,22 @@ class Renderer:
 
     def batch(self, stories: Sequence[Story], *, together: bool) -> str:
         """Render the list of tickets; `together` puts every ticket under it in the same file."""
-        bodies = "".join(self._page("story.html.j2", **self._context(story)) for story in stories) if together else ""
+        bodies = (
+            "".join(self._page("story.html.j2", **self._context(story)) for story in stories)
+            if together
+            else ""
+        )
         verdicts = sorted(Counter(story.result["verdict"] for story in stories).items())
-        link = (lambda story: f"#{story.ticket_id}") if together else (lambda story: page_name(story.ticket_id))
-        return self._page("batch.html.j2", stories=stories, bodies=Markup(bodies), verdicts=verdicts, link=link)  # noqa: S704 our own rendered templates
+        link = (
+            (lambda story: f"#{story.ticket_id}") if together else (lambda story: page_name(story.ticket_id))
+        )
+        return self._page(
+            "batch.html.j2", stories=stories, bodies=Markup(bodies), verdicts=verdicts, link=link
+        )
 
     def _page(self, template: str, **context: Any) -> str:
         return self._environment.get_template(template).render(
-            style=Markup(_style()),  # noqa: S704 our own style sheet
+            style=Markup(_style()),
             cause_title=self._cause_title,
             department=self._department,
             question=self._question,
@@ -122,9 +130,15 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals.update(
-        word=words.word, both=words.both, category=words.category, verdict=words.verdict, outcome=words.outcome,
-        percent=_percent, moment=_moment, value=_value,
-    )  # fmt: skip
+        word=words.word,
+        both=words.both,
+        category=words.category,
+        verdict=words.verdict,
+        outcome=words.outcome,
+        percent=_percent,
+        moment=_moment,
+        value=_value,
+    )
     return environment
 
 

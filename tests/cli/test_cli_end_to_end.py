@@ -14,8 +14,18 @@ from pathlib import Path
 
 import pytest
 
-ORDER = ["schema", "ticket_id", "category", "verdict", "causes", "checks", "missing", "guilty_node", "cluster",
-         "runbook_version"]  # fmt: skip
+ORDER = [
+    "schema",
+    "ticket_id",
+    "category",
+    "verdict",
+    "causes",
+    "checks",
+    "missing",
+    "guilty_node",
+    "cluster",
+    "runbook_version",
+]
 KEY = {"CALLCAUSE_PSEUDONYM_KEY": "tests-only-key-0123456789abcdef"}
 
 
@@ -33,7 +43,9 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
     callcause("simulate", folder / "files", "--cells", 24, "--days", 2, "--tickets", 24, "--seed", 3)
     done = callcause("ingest", "--store", folder / "store", folder / "files", expect=3)
     (folder / "ingest.err").write_text(done.stderr, encoding="utf-8")
-    callcause("diagnose", "--store", folder / "store", "--format", "json", "--output", folder / "results.json")
+    callcause(
+        "diagnose", "--store", folder / "store", "--format", "json", "--output", folder / "results.json"
+    )
     return folder
 
 
@@ -83,7 +95,9 @@ def test_no_data_always_has_a_reason_and_a_hit_always_a_reading(results: list[di
 
 def test_the_same_inputs_give_the_same_bytes_whatever_the_hash_seed(network: Path) -> None:
     again = network / "again.json"
-    callcause("diagnose", "--store", network / "store", "--format", "json", "--output", again, hash_seed="123")
+    callcause(
+        "diagnose", "--store", network / "store", "--format", "json", "--output", again, hash_seed="123"
+    )
     assert again.read_bytes() == (network / "results.json").read_bytes()
 
 
@@ -91,24 +105,37 @@ def test_the_order_of_the_input_files_does_not_change_the_results(network: Path,
     folders = sorted((network / "files").rglob("*"), reverse=True)
     files = [path for path in folders if path.is_file()]
     callcause("ingest", "--store", tmp_path / "store", *files, expect=3)
-    callcause("diagnose", "--store", tmp_path / "store", "--format", "json", "--output", tmp_path / "results.json")
+    callcause(
+        "diagnose", "--store", tmp_path / "store", "--format", "json", "--output", tmp_path / "results.json"
+    )
     assert (tmp_path / "results.json").read_bytes() == (network / "results.json").read_bytes()
 
 
 def test_a_second_ingest_stores_nothing_twice(network: Path, tmp_path: Path) -> None:
     shutil.copytree(network / "store", tmp_path / "store")
     callcause("ingest", "--store", tmp_path / "store", network / "files", expect=3)
-    callcause("diagnose", "--store", tmp_path / "store", "--format", "json", "--output", tmp_path / "results.json")
+    callcause(
+        "diagnose", "--store", tmp_path / "store", "--format", "json", "--output", tmp_path / "results.json"
+    )
     assert (tmp_path / "results.json").read_bytes() == (network / "results.json").read_bytes()
 
 
 def identities(folder: Path) -> set[str]:
     """Return the long digit runs of the identity columns of the simulated tables."""
     found: set[str] = set()
-    columns = {"msisdn", "imsi", "impi", "impu", "imei", "calling_number", "called_number", "other_party_number"}
+    columns = {
+        "msisdn",
+        "imsi",
+        "impi",
+        "impu",
+        "imei",
+        "calling_number",
+        "called_number",
+        "other_party_number",
+    }
     for path in folder.rglob("*.csv*"):
-        opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
-        with opened as file:
+        reader = gzip.open if path.suffix == ".gz" else open
+        with reader(path, "rt", encoding="utf-8") as file:
             for row in csv.DictReader(file):
                 for column in columns & row.keys():
                     found.update(re.findall(r"\d{9,}", row[column] or ""))
@@ -127,10 +154,21 @@ def test_no_subscriber_identity_reaches_results_reports_store_or_messages(networ
     assert not [secret for secret in secrets if secret.encode() in stored]
 
 
-def test_one_ticket_can_be_asked_for_as_a_single_page(network: Path, results: list[dict], tmp_path: Path) -> None:
+def test_one_ticket_can_be_asked_for_as_a_single_page(
+    network: Path, results: list[dict], tmp_path: Path
+) -> None:
     page = tmp_path / "one.html"
-    callcause("diagnose", "--store", network / "store", "--ticket", results[0]["ticket_id"], "--format", "html",
-              "--output", page)  # fmt: skip
+    callcause(
+        "diagnose",
+        "--store",
+        network / "store",
+        "--ticket",
+        results[0]["ticket_id"],
+        "--format",
+        "html",
+        "--output",
+        page,
+    )
     text = page.read_text(encoding="utf-8")
     assert results[0]["ticket_id"] in text
     assert not re.search(r'(?:src|href)="https?:', text)

@@ -9,7 +9,9 @@ from callcause_error import CallcauseError, UsageError, did_you_mean
 
 
 def test_an_error_names_file_line_key_and_suggestion_in_this_order() -> None:
-    error = CallcauseError("unknown key", file="a.yaml", line=3, key="treshold", hint="did you mean 'threshold'?")
+    error = CallcauseError(
+        "unknown key", file="a.yaml", line=3, key="treshold", hint="did you mean 'threshold'?"
+    )
     assert str(error) == "a.yaml:3: treshold: unknown key; did you mean 'threshold'?"
 
 

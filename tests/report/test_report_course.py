@@ -15,13 +15,23 @@ START = datetime(2024, 3, 10, tzinfo=UTC)
 NAN = math.nan
 
 
-def course(values: list[float], low: list[float] | None = None, high: list[float] | None = None, **more: object) -> Course:
+def course(
+    values: list[float], low: list[float] | None = None, high: list[float] | None = None, **more: object
+) -> Course:
     count = len(values)
     fields: dict[str, object] = {
-        "kpi_id": "erab_drop_ratio_qci1_cell", "title_en": "Drop ratio", "title_zh": "掉线率", "entity": "460-00-1-1",
-        "unit": "%", "times": [START + timedelta(hours=i) for i in range(count)], "values": values,
-        "low": low or [NAN] * count, "high": high or [NAN] * count, "limit": None, "complaint_at": START + timedelta(hours=1),
-    }  # fmt: skip
+        "kpi_id": "erab_drop_ratio_qci1_cell",
+        "title_en": "Drop ratio",
+        "title_zh": "掉线率",
+        "entity": "460-00-1-1",
+        "unit": "%",
+        "times": [START + timedelta(hours=i) for i in range(count)],
+        "values": values,
+        "low": low or [NAN] * count,
+        "high": high or [NAN] * count,
+        "limit": None,
+        "complaint_at": START + timedelta(hours=1),
+    }
     return Course(**{**fields, **more})  # type: ignore[arg-type]
 
 

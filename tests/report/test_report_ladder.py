@@ -28,40 +28,66 @@ def test_an_event_that_did_not_happen_has_no_step() -> None:
 
 def test_the_first_error_is_marked_as_bad_and_names_its_code() -> None:
     call = {
-        "started_at": at(0), "first_error_message": "UE CONTEXT RELEASE REQUEST", "first_error_protocol": "S1AP-RNL",
-        "first_error_code": 21, "first_error_at": at(9), "releasing_node": "enb",
-    }  # fmt: skip
+        "started_at": at(0),
+        "first_error_message": "UE CONTEXT RELEASE REQUEST",
+        "first_error_protocol": "S1AP-RNL",
+        "first_error_code": 21,
+        "first_error_at": at(9),
+        "releasing_node": "enb",
+    }
     bad = [step for step in call_steps(call) if step.bad]
     assert texts(bad) == ["UE CONTEXT RELEASE REQUEST S1AP-RNL 21"]
     assert bad[0].source == "enb"
 
 
 def test_a_normal_end_of_an_answered_call_is_a_bye_and_not_bad() -> None:
-    steps = call_steps({"started_at": at(0), "t_200": at(5), "t_end": at(60), "releasing_side": "calling", "final_status": 200})
+    steps = call_steps(
+        {
+            "started_at": at(0),
+            "t_200": at(5),
+            "t_end": at(60),
+            "releasing_side": "calling",
+            "final_status": 200,
+        }
+    )
     assert steps[-1].text == "BYE"
     assert not steps[-1].bad
 
 
 def test_reasons_of_the_release_are_told() -> None:
-    reasons = '[{"protocol": "SIP", "cause": 503, "text": ""}, {"protocol": "S1AP-RNL", "cause": 1, "text": ""}]'
-    steps = call_steps({"started_at": at(0), "t_200": at(5), "t_end": at(60), "reasons": reasons, "final_status": 200})
+    reasons = (
+        '[{"protocol": "SIP", "cause": 503, "text": ""}, {"protocol": "S1AP-RNL", "cause": 1, "text": ""}]'
+    )
+    steps = call_steps(
+        {"started_at": at(0), "t_200": at(5), "t_end": at(60), "reasons": reasons, "final_status": 200}
+    )
     assert steps[-1].text == "BYE SIP 503, S1AP-RNL 1"
     assert steps[-1].bad
 
 
 def test_broken_reasons_do_not_break_the_page() -> None:
-    steps = call_steps({"started_at": at(0), "t_200": at(5), "t_end": at(60), "reasons": "[{", "final_status": 200})
+    steps = call_steps(
+        {"started_at": at(0), "t_200": at(5), "t_end": at(60), "reasons": "[{", "final_status": 200}
+    )
     assert steps[-1].text == "BYE"
 
 
 def test_a_failed_call_ends_with_its_final_status() -> None:
-    steps = call_steps({"started_at": at(0), "t_end": at(3), "final_status": 504, "releasing_side": "network"})
+    steps = call_steps(
+        {"started_at": at(0), "t_end": at(3), "final_status": 504, "releasing_side": "network"}
+    )
     assert steps[-1].text == "final 504"
     assert steps[-1].bad
 
 
 def test_a_registration_shows_the_cx_step_without_answer() -> None:
-    record = {"started_at": at(0), "register_sent_at": at(1), "cx_command": "UAR", "cx_code": None, "final_status": 500}
+    record = {
+        "started_at": at(0),
+        "register_sent_at": at(1),
+        "cx_command": "UAR",
+        "cx_code": None,
+        "final_status": 500,
+    }
     steps = registration_steps(record)
     assert "no answer" in texts(steps)
     assert next(step for step in steps if step.text == "no answer").bad
