@@ -36,7 +36,7 @@ _TERM = re.compile(
 )
 _NEAR_OPERATORS = {"=": "==", "=<": "<=", "=>": ">=", "<>": "!=", "!": "!=", "===": "=="}
 _SQL_STRING = re.compile(r"'(?:[^']|'')*'")
-_SQL_NAME = re.compile(r'"([^"]+)"|([A-Za-z_][A-Za-z0-9_]*)(?!\s*\()')
+_SQL_NAME = re.compile(r'"([^"]+)"|(?<![\w.])([A-Za-z_]\w*)\b(?!\s*\()')
 _SQL_KEYWORDS = """
 and or not in is null true false between like case when then else end cast as
 double integer bigint boolean varchar text float distinct

@@ -58,6 +58,10 @@ def _line_of(wrong: yaml.MarkedYAMLError) -> int | None:
     return None if mark is None else int(mark.line) + 1
 
 
+def _line(event: Any) -> int:
+    return int(event.start_mark.line) + 1
+
+
 class _Builder:
     """Builds values from the parser's events; depth is capped, nothing is resolved by tag."""
 
@@ -97,7 +101,7 @@ class _Builder:
         return found
 
     def _mapping(self, start: Any, depth: int) -> LocatedDict:
-        found = LocatedDict(self.name, start.start_mark.line + 1)
+        found = LocatedDict(self.name, _line(start))
         event: Any
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
             if not isinstance(event, yaml.ScalarEvent) or event.tag or event.anchor:
@@ -105,7 +109,7 @@ class _Builder:
             key = str(event.value)
             if key in found:
                 raise self._wrong(event, f"key {key!r} stands twice")
-            found.key_lines[key] = event.start_mark.line + 1
+            found.key_lines[key] = _line(event)
             found[key] = self._value(next(self.events), depth + 1)
         return found
 
@@ -122,4 +126,4 @@ class _Builder:
         return text
 
     def _wrong(self, event: Any, message: str) -> RunbookError:
-        return RunbookError(message, file=self.name, line=event.start_mark.line + 1)
+        return RunbookError(message, file=self.name, line=_line(event))
