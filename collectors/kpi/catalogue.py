@@ -18,7 +18,11 @@ from collectors.kpi.model import CounterRule, Kpi, Limit, Name
 _FOLDER = Path(__file__).parent
 COVERED_S = "covered_s"
 """Seconds of the joined period that samples cover: the one name of a formula that is not a counter."""
-_PROPER = {"cell", "gsm_cell"}
+_CELL_SCOPES = {"cell", "gsm_cell"}
+_SHARED = (
+    "scope", "source", "inputs", "needs", "scale", "limit_origin", "min_samples", "guard", "categories", "read_at",
+    "catalogue_no", "note",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ class Catalogue:
     @cached_property
     def cell_ids(self) -> tuple[str, ...]:
         """Ids of KPIs of cells, LTE and GSM."""
-        return tuple(kpi.id for kpi in self.kpis if kpi.scope in _PROPER)
+        return tuple(kpi.id for kpi in self.kpis if kpi.scope in _CELL_SCOPES)
 
     @cached_property
     def node_ids(self) -> tuple[str, ...]:
@@ -215,51 +219,29 @@ def _check_kpi(
 
 def _values_of(kpi: Kpi) -> Iterable[Kpi]:
     """Give the several values of `kpi` as KPIs of their own, with what they leave out taken from it."""
-    shared: dict[str, Any] = {
-        key: getattr(kpi, key)
-        for key in (
-            "scope",
-            "source",
-            "scale",
-            "limit_origin",
-            "min_samples",
-            "guard",
-            "categories",
-            "read_at",
-        )
-    }
+    plain = tuple(limit for limit in kpi.limits if limit.name is None)
     for value in kpi.values:
-        named = tuple(Limit(**{**x.model_dump(), "name": None}) for x in kpi.limits if x.name == value.name)
-        plain = tuple(limit for limit in kpi.limits if limit.name is None)
-        yield Kpi(
-            **shared,
-            id=f"{kpi.id}.{value.name}",
-            of=kpi.id,
-            name=Name(en=f"{kpi.name.en}: {value.name}", zh=f"{kpi.name.zh}：{value.name}"),
-            value=value.value,
-            samples=value.samples,
-            optional=value.optional,
-            unit=value.unit or kpi.unit,
-            better=value.better or kpi.better,
-            join=value.join or kpi.join,
-            limits=value.limits if value.limits is not None else named or plain,
-            catalogue_no=kpi.catalogue_no,
-            note=kpi.note,
-        )
+        limits = value.limits if value.limits is not None else _limits_on(kpi, value.name) or plain
+        formula = {"value": value.value, "samples": value.samples, "optional": value.optional}
+        own = {key: getattr(value, key) or getattr(kpi, key) for key in ("unit", "better", "join")}
+        yield _value_of(kpi, value.name, limits, **formula, **own)
     if kpi.top_share:
-        named = tuple(
-            Limit(**{**x.model_dump(), "name": None}) for x in kpi.limits if x.name == kpi.top_share
-        )
-        yield Kpi(
-            **shared,
-            id=f"{kpi.id}.{kpi.top_share}",
-            of=kpi.id,
-            name=Name(en=f"{kpi.name.en}: {kpi.top_share}", zh=f"{kpi.name.zh}：{kpi.top_share}"),
-            parts=kpi.parts,
-            unit="%",
-            better=kpi.better,
-            join="ratio",
-            limits=named,
-            catalogue_no=kpi.catalogue_no,
-            note=kpi.note,
-        )
+        share = {"parts": kpi.parts, "unit": "%", "better": kpi.better, "join": "ratio"}
+        yield _value_of(kpi, kpi.top_share, _limits_on(kpi, kpi.top_share), **share)
+
+
+def _limits_on(kpi: Kpi, name: str) -> tuple[Limit, ...]:
+    """Limits that name one of several values, as limits of that value."""
+    return tuple(limit.model_copy(update={"name": None}) for limit in kpi.limits if limit.name == name)
+
+
+def _value_of(kpi: Kpi, name: str, limits: tuple[Limit, ...], **own: Any) -> Kpi:
+    """Make one of several values a KPI, `<kpi>.<name>`."""
+    return Kpi(
+        **{key: getattr(kpi, key) for key in _SHARED},
+        id=f"{kpi.id}.{name}",
+        of=kpi.id,
+        name=Name(en=f"{kpi.name.en}: {name}", zh=f"{kpi.name.zh}：{name}"),
+        limits=limits,
+        **own,
+    )

@@ -22,6 +22,11 @@ Z_LIMIT = 3.0
 PERSISTENT_H, ATTEMPTS = 5, 100
 """A problem cell: 5 hourly periods in a row beyond the limit, each with more than 100 attempts (S30)."""
 _LOOK_BACK_H = 48
+_FOREIGN = {
+    "cell": ["node", "network"],
+    "gsm_cell": ["node", "network"],
+    "node": ["cell", "gsm_cell", "network"],
+}
 _OPERATORS = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal}
 
 
@@ -30,14 +35,16 @@ def worst_cells(
 ) -> pl.DataFrame:
     """List the `top` entities that are worst in `kpi` in the hour that holds `at`, each with its evidence.
 
-    `hourly`: `entity`, `period_start` (full hours, UTC), `<kpi>` and where known `<kpi>__n`, with the weeks
-    before `at` for baselines. On the list is who is beyond the limit or, by the robust z in the bad
-    direction, beyond the own baseline; beyond both stands first, then alarm before warn, then by z. Readings
-    under the sample guard are not judged (`judged_counts` counts them). Columns: `rank`, `entity`, `kpi`,
-    `period_start`, `value`, `unit`, `samples`, `limit` (text), `level` (alarm, warn or ""), `beyond_limit`,
-    `baseline`, `mad`, `baseline_n` (weeks of history), `z`, `beyond_baseline`, `hours_in_a_row` (beyond the
-    limit, or the baseline where there is no limit, each with more than 100 attempts where attempts are
-    counted), `persistent` (5 or more), `reason`.
+    `hourly`: `entity`, `period_start` (full hours, UTC), the KPIs of `columns_needed` and where known their
+    `<kpi>__n`, with the weeks before `at` for baselines; `entity_kind` keeps cells and nodes apart.
+
+    On the list is who is beyond the limit or, by the robust z in the bad direction, beyond the own baseline;
+    beyond both stands first, then alarm before warn, then by z. Readings under the sample guard are not
+    judged (`judged_counts` counts them). Columns: `rank`, `entity`, `kpi`, `period_start`, `value`, `unit`,
+    `samples`, `limit` (text), `level` (alarm, warn or ""), `beyond_limit`, `baseline`, `mad`, `baseline_n`
+    (weeks of history), `z`, `beyond_baseline`, `hours_in_a_row` (beyond the limit, or the baseline where
+    there is no limit, each with more than 100 attempts where attempts are counted), `persistent` (5 or
+    more), `reason`.
     """
     wanted = catalogue.kpi(kpi)
     hour = _hour(at)
@@ -46,39 +53,19 @@ def worst_cells(
         (pl.col("period_start") == hour) & (pl.col("beyond_limit") | pl.col("beyond_baseline"))
     )
     rows = rows.join(_hours_in_a_row(judged, wanted, hour), on="entity", how="left")
-    ranked = rows.sort(
-        pl.col("beyond_limit").cast(pl.Int8) + pl.col("beyond_baseline").cast(pl.Int8),
-        pl.col("level") == "alarm",
-        "badness",
-        "entity",
-        descending=[True, True, True, False],
-        nulls_last=True,
-    ).head(top)
-    return ranked.select(
-        pl.int_range(1, pl.len() + 1, dtype=pl.Int32).alias("rank"),
-        "entity",
-        pl.lit(kpi).alias("kpi"),
-        "period_start",
-        pl.col(kpi).alias("value"),
-        pl.lit(wanted.unit).alias("unit"),
-        pl.col(f"{kpi}__n").alias("samples"),
-        pl.lit(_limit_text(wanted.limits)).alias("limit"),
-        "level",
-        "beyond_limit",
-        pl.col(f"{kpi}__base").alias("baseline"),
-        pl.col(f"{kpi}__mad").alias("mad"),
-        pl.col(f"{kpi}__base_n").alias("baseline_n"),
-        "z",
-        "beyond_baseline",
-        "hours_in_a_row",
-        (pl.col("hours_in_a_row") >= PERSISTENT_H).alias("persistent"),
-        _reason().alias("reason"),
-    )
+    return _evidence(_ranked(rows).head(top), wanted)
+
+
+def columns_needed(catalogue: Catalogue, kpi: str) -> list[str]:
+    """KPI ids to read for a worst-cell list of `kpi`: itself, its several values, and its guard."""
+    wanted = catalogue.kpi(kpi)
+    values = [one for one in catalogue.ids() if catalogue.kpi(one).of == kpi]
+    return [kpi, *values, *([wanted.guard] if wanted.guard else [])]
 
 
 def judged_counts(hourly: pl.DataFrame, catalogue: Catalogue, kpi: str, at: datetime) -> dict[str, int]:
     """How many entities of the hour were `judged`, and how many were not, by reason of the guard."""
-    here = _of_hour(_with_samples(hourly, catalogue.kpi(kpi)), _hour(at), 1)
+    here = _of_hour(_cleaned(hourly, catalogue, catalogue.kpi(kpi)), _hour(at), 1)
     why = guard(here.select("entity", kpi, *_guards(here, catalogue.kpi(kpi))), catalogue)[f"{kpi}__why"]
     counts = dict(why.value_counts(name="n").sort(f"{kpi}__why").iter_rows())
     return {"judged": counts.pop("", 0), **counts}
@@ -96,9 +83,19 @@ def _of_hour(hourly: pl.DataFrame, hour: datetime, hours: int) -> pl.DataFrame:
     return hourly.filter(pl.col("period_start").is_between(first, hour) & (pl.col("entity") != NETWORK))
 
 
-def _with_samples(hourly: pl.DataFrame, kpi: Kpi) -> pl.DataFrame:
-    wanted = [name for name in (kpi.id, f"{kpi.id}__n") if name not in hourly.columns]
-    return hourly.with_columns(pl.lit(None, pl.Float64).alias(name) for name in wanted)
+def _cleaned(hourly: pl.DataFrame, catalogue: Catalogue, kpi: Kpi) -> pl.DataFrame:
+    """Keep the rows that the KPI can be about, with null for NaN and for what is not there."""
+    if "entity_kind" in hourly.columns and kpi.scope in _FOREIGN:
+        hourly = hourly.filter(~pl.col("entity_kind").is_in(_FOREIGN[kpi.scope]).fill_null(False))
+    wanted = [name for one in columns_needed(catalogue, kpi.id) for name in (one, f"{one}__n")]
+    required = (kpi.id, f"{kpi.id}__n")
+    return hourly.with_columns(
+        pl.col(n).cast(pl.Float64).fill_nan(None)
+        if n in hourly.columns
+        else pl.lit(None, pl.Float64).alias(n)
+        for n in wanted
+        if n in hourly.columns or n in required
+    )
 
 
 def _guards(frame: pl.DataFrame, kpi: Kpi) -> list[str]:
@@ -107,7 +104,7 @@ def _guards(frame: pl.DataFrame, kpi: Kpi) -> list[str]:
 
 def _judged(hourly: pl.DataFrame, catalogue: Catalogue, kpi: Kpi, hour: datetime) -> pl.DataFrame:
     """Select the readings of the last hours that pass the guard, with baseline, z, `level` and both flags."""
-    full = _with_samples(hourly, kpi)
+    full = _cleaned(hourly, catalogue, kpi)
     recent = baseline_columns(full, [kpi.id], readings=_of_hour(full, hour, _LOOK_BACK_H))
     passed = guard(recent.select(kpi.id, *_guards(recent, kpi)), catalogue)[f"{kpi.id}__why"] == ""
     recent = recent.filter(passed)
@@ -146,6 +143,42 @@ def _beyond(
             continue
         hit |= _OPERATORS[limit.op](reading, limit.limit)
     return hit
+
+
+def _ranked(rows: pl.DataFrame) -> pl.DataFrame:
+    """Put the worst first; equal ones by name."""
+    return rows.sort(
+        pl.col("beyond_limit").cast(pl.Int8) + pl.col("beyond_baseline").cast(pl.Int8),
+        pl.col("level") == "alarm",
+        "badness",
+        "entity",
+        descending=[True, True, True, False],
+        nulls_last=True,
+    )
+
+
+def _evidence(rows: pl.DataFrame, kpi: Kpi) -> pl.DataFrame:
+    """Give the columns of the list."""
+    return rows.select(
+        pl.int_range(1, pl.len() + 1, dtype=pl.Int32).alias("rank"),
+        "entity",
+        pl.lit(kpi.id).alias("kpi"),
+        "period_start",
+        pl.col(kpi.id).alias("value"),
+        pl.lit(kpi.unit).alias("unit"),
+        pl.col(f"{kpi.id}__n").alias("samples"),
+        pl.lit(_limit_text(kpi.limits)).alias("limit"),
+        "level",
+        "beyond_limit",
+        pl.col(f"{kpi.id}__base").alias("baseline"),
+        pl.col(f"{kpi.id}__mad").alias("mad"),
+        pl.col(f"{kpi.id}__base_n").alias("baseline_n"),
+        "z",
+        "beyond_baseline",
+        "hours_in_a_row",
+        (pl.col("hours_in_a_row") >= PERSISTENT_H).alias("persistent"),
+        _reason().alias("reason"),
+    )
 
 
 def _hours_in_a_row(judged: pl.DataFrame, kpi: Kpi, hour: datetime) -> pl.DataFrame:

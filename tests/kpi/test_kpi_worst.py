@@ -10,7 +10,7 @@ import pytest
 
 from collectors.errors import ConfigError
 from collectors.kpi.catalogue import load_catalogue
-from collectors.kpi.worst import judged_counts, worst_cells
+from collectors.kpi.worst import columns_needed, judged_counts, worst_cells
 
 CATALOGUE = load_catalogue()
 DROP = "erab_drop_ratio_qci1_cell"
@@ -28,7 +28,7 @@ def course(
     return pl.DataFrame(
         {
             "entity": entity,
-            "entity_kind": "cell",
+            "entity_kind": "node" if CATALOGUE.kpi(kpi).scope == "node" else "cell",
             "period_start": [START + timedelta(hours=h) for h in range(LAST + 1)],
             kpi: pl.Series(values, dtype=pl.Float64),
             f"{kpi}__n": pl.Series([samples] * (LAST + 1), dtype=pl.Float64),
@@ -173,3 +173,35 @@ def test_the_time_may_have_any_offset_but_must_have_one() -> None:
 def test_an_unknown_kpi_is_refused_with_a_suggestion() -> None:
     with pytest.raises(ConfigError, match="did you mean"):
         worst_cells(course("c", 0.2, [9.0]), CATALOGUE, "erab_drop_ratio_qci1", AT)
+
+
+def test_a_node_is_not_counted_among_the_cells_of_a_cell_kpi() -> None:
+    node = course("MME-1", 0.2, [9.0]).with_columns(entity_kind=pl.lit("node"))
+    frame = pl.concat([node, course("c", 0.2, [9.0])])
+    assert [row["entity"] for row in listed(frame)] == ["c"]
+    assert judged_counts(frame, CATALOGUE, DROP, AT) == {"judged": 1}
+
+
+def test_nan_is_a_missing_value() -> None:
+    frame = course("c", 0.2, [float("nan")])
+    assert listed(frame) == []
+    assert judged_counts(frame, CATALOGUE, DROP, AT) == {"judged": 0, "counter_missing": 1}
+
+
+def test_a_packet_kpi_is_guarded_by_its_packets() -> None:
+    kpi = "pdcp_loss_ratio_ul_qci1"
+    frame = course("c", 0.2, [9.0], samples=None, kpi=kpi)
+    assert listed(frame.with_columns(qci1_packets_ul=pl.lit(10.0)), kpi=kpi) == []
+    assert len(listed(frame.with_columns(qci1_packets_ul=pl.lit(5000.0)), kpi=kpi)) == 1
+
+
+def test_the_columns_to_read_are_the_kpi_its_values_and_its_guard() -> None:
+    assert columns_needed(CATALOGUE, DROP) == [DROP]
+    assert columns_needed(CATALOGUE, "csfb_call_success_ratio")[1:] == [
+        "csfb_call_success_ratio.mo",
+        "csfb_call_success_ratio.mt",
+    ]
+    assert columns_needed(CATALOGUE, "pdcp_loss_ratio_ul_qci1")[1:] == ["qci1_packets_ul"]
+    assert columns_needed(CATALOGUE, "erab_setup_failures_by_cause")[1:] == [
+        "erab_setup_failures_by_cause.top_cause_share"
+    ]
