@@ -1,4 +1,4 @@
-# ruff: noqa: PLR1714, SIM109 - tuples in comparisons are slower when compiled
+# ruff: noqa: SIM109 - tuples in comparisons are slower when compiled
 """The compiled scan over measValue elements; nothing else of the package imports numba.
 
 It reads bytes between a `<measValue` and the last `</measValue>` of the buffer, so every loop below ends at
@@ -143,7 +143,9 @@ def scan_rows(data, at, stop, places, values, names, suspects, texts):  # type: 
         if rows == values.shape[0] or text_count + places.size > texts.shape[0]:
             return FULL, start, rows, text_count, lines, beyond_ascii
         lines += new
-        after, row_texts, new, foreign = _row(data, at, places, values, names, suspects, texts, rows, text_count)
+        after, row_texts, new, foreign = _row(
+            data, at, places, values, names, suspects, texts, rows, text_count
+        )
         if after < 0:
             return IRREGULAR, at, rows, text_count, lines, beyond_ascii
         at, text_count, lines = after, row_texts, lines + new

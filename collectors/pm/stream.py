@@ -12,7 +12,7 @@ from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
-from xml.parsers import expat  # noqa: S406 - every DTD is refused below, so there is no entity to expand
+from xml.parsers import expat
 
 from callcause_error import did_you_mean
 from collectors.errors import BadFile

@@ -1,0 +1,126 @@
+"""From the counters of a file to the counters that are wanted: which column is what, and how targets are computed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+import polars as pl
+
+from collectors.pm.counter_map import CounterMap, Source, Way, loose
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """3GPP names, and patterns (`ERAB.EstabInitFailNbr.*`) for those of one family."""
+
+    names: frozenset[str]
+    patterns: tuple[str, ...]
+    by_spelling: Mapping[str, str]
+
+    @classmethod
+    def of(cls, wanted: Collection[str]) -> Wanted:
+        """Take names and patterns apart."""
+        names = frozenset(name for name in wanted if "*" not in name)
+        patterns = tuple(sorted(name for name in wanted if "*" in name))
+        return cls(names, patterns, {loose(name): name for name in sorted(names, reverse=True)})
+
+    def has(self, name: str) -> bool:
+        """Whether the name is wanted as it stands."""
+        return name in self.names or any(fnmatchcase(name, pattern) for pattern in self.patterns)
+
+    def spelled(self, written: str) -> str | None:
+        """The wanted name that is written so, None when none is."""
+        if written in self.names:
+            return written
+        return self.by_spelling.get(loose(written)) or (written if self.has(written) else None)
+
+
+@dataclass(slots=True)
+class Plan:
+    """What the columns of one list of counters are."""
+
+    numbers: list[tuple[int, str]] = field(default_factory=list)
+    """(column, name in the frame)."""
+    places: dict[int, list[Source]] = field(default_factory=dict)
+    """Places of lists that are used, by column."""
+    other: list[int] = field(default_factory=list)
+    """Columns that nothing uses as a number: kept."""
+    unknown: list[int] = field(default_factory=list)
+    """Those of them that the map does not speak of: unmapped."""
+
+    @property
+    def used(self) -> list[int]:
+        """Columns used as a number, ascending, each once."""
+        return sorted({column for column, _ in self.numbers})
+
+
+class Translation:
+    """One counter map applied to the wanted names."""
+
+    def __init__(self, counter_map: CounterMap, wanted: Wanted) -> None:
+        self.map, self._wanted = counter_map, wanted
+        named = {name for name in counter_map.counters.values() if name and "*" not in name}
+        targets = wanted.names | {name for name in named | set(counter_map.formulas) if wanted.has(name)}
+        self._ways: dict[str, tuple[Way, ...]] = {
+            target: (Way((Source(target),)), *counter_map.ways(target)) for target in sorted(targets)
+        }
+        self._sources: dict[str, list[Source]] = {}
+        for way in (way for ways in self._ways.values() for way in ways[1:]):
+            for source in (*way.add, *way.over):
+                plain = Source(source.name, source.index)
+                if plain not in self._sources.setdefault(source.name, []):
+                    self._sources[source.name].append(plain)
+        self._spoken_of = counter_map.names_used()
+        self._plans: dict[tuple[str, ...], Plan] = {}
+
+    def plan(self, counters: tuple[str, ...]) -> Plan:
+        """The plan for one list of counters; kept, as most blocks of a network have the same few lists."""
+        if counters not in self._plans:
+            self._plans[counters] = self._new_plan(counters)
+        return self._plans[counters]
+
+    def _new_plan(self, counters: tuple[str, ...]) -> Plan:
+        plan = Plan()
+        for column, counter in enumerate(counters):
+            own = self._wanted.spelled(counter)
+            sources = self._sources.get(counter, [])
+            names = [own] if own else []
+            names += [source.key for source in sources if source.index is None and source.key != own]
+            plan.numbers += [(column, name) for name in names]
+            places = [source for source in sources if source.index is not None]
+            if places:
+                plan.places[column] = places
+            if not names:
+                plan.other.append(column)
+                if not places and counter not in self._spoken_of:
+                    plan.unknown.append(column)
+        return plan
+
+    def targets(self, columns: Iterable[str]) -> list[pl.Expr]:
+        """Expressions for all wanted counters that the columns give, sorted by name; null where a part is unknown."""
+        there = set(columns)
+        found = []
+        for target in sorted({*self._ways, *(name for name in there if self._wanted.has(name))}):
+            ways = self._ways.get(target, (Way((Source(target),)),))
+            usable = [way for way in ways if all(source.key in there for source in (*way.add, *way.over))]
+            if usable:
+                found.append(pl.coalesce(_computed(way) for way in usable).cast(pl.Float64).alias(target))
+        return found
+
+
+def _computed(way: Way) -> pl.Expr:
+    total = _sum(way.add) * way.scale if way.scale != 1.0 else _sum(way.add)
+    if not way.over:
+        return total
+    below = _sum(way.over)
+    return pl.when(below != 0).then(total / below)
+
+
+def _sum(sources: tuple[Source, ...]) -> pl.Expr:
+    terms = [pl.col(source.key) if source.sign > 0 else -pl.col(source.key) for source in sources]
+    total = terms[0]
+    for term in terms[1:]:
+        total = total + term
+    return total
