@@ -1,0 +1,121 @@
+"""Complaint tickets and the truth that belongs to them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from callcause.simulator.complaint_text import complaint, symptom
+from callcause.simulator.faults.injection import Incident
+from callcause.simulator.period import Period
+from callcause.simulator.subscribers import Population
+from callcause.simulator.tables import with_offset
+from callcause.simulator.topology import Network
+
+CATEGORIES = ("registration", "access", "drop", "mos", "csfb")
+CHANNELS = ("hotline_10086", "hall", "app", "web", "sms", "account_manager")
+USUAL: dict[str, dict[str, str]] = {
+    "registration": {"answer_icon_present": "no", "answer_rat_while_dialling": "2G",
+                     "answer_call_outcome": "connected_on_2g"},
+    "access": {"answer_icon_present": "yes", "answer_rat_while_dialling": "4G", "answer_call_outcome": "not_connected"},
+    "drop": {"answer_icon_present": "yes", "answer_rat_while_dialling": "4G", "answer_call_outcome": "cut"},
+    "mos": {"answer_icon_present": "yes", "answer_rat_while_dialling": "4G", "answer_call_outcome": "bad_voice"},
+    "csfb": {"answer_icon_present": "no", "answer_rat_while_dialling": "2G", "answer_call_outcome": "connected_on_2g"},
+    "other": {},
+}  # fmt: skip
+SETTINGS = {"answer_volte_menu": "present", "answer_volte_switch": "on", "answer_network_mode": "4g_preferred",
+            "answer_mobile_data": "on", "answer_sim_slot": "4g_slot"}  # fmt: skip
+COLUMNS = (
+    "id", "external_id", "channel", "received_at", "entered_at", "status", "msisdn", "customer_id", "star_level",
+    "region", "place_text", "latitude", "longitude", "occurred_at", "ecgi", "tac", "imei_tac", "device_model_text",
+    "description", "language", "category", "direction", "other_party_number", "off_net", "roaming", "one_way",
+    "repeat_count", *USUAL["access"], *SETTINGS, "severity", "priority", "joint_count",
+)  # fmt: skip
+Row = dict[str, Any]
+
+
+def ticket_id(incident: Incident) -> str:
+    """Id of the ticket of an incident."""
+    return f"VT-202403-{incident.ticket + 1:06d}"
+
+
+def _category(incident: Incident, rng: np.random.Generator) -> str:
+    category = incident.fault.category
+    return CATEGORIES[int(rng.integers(0, len(CATEGORIES)))] if category == "any" else category
+
+
+def _answers(incident: Incident, category: str, people: Population, rng: np.random.Generator) -> Row:
+    """Answers to the guided questions: what the customer sees; some are not asked, few are wrong."""
+    fault = incident.fault
+    answers: Row = {}
+    asked = rng.random() < 0.75
+    legacy = bool(people.legacy[people.model[incident.customer]])
+    for name, value in {**USUAL[category], **SETTINGS}.items():
+        usual = "absent" if legacy and name == "answer_volte_menu" else value
+        if name == "answer_icon_present" and fault.cause == "reg-pcscf-state-lost":
+            usual = "yes" if rng.random() < 0.3 else "no"
+        told = asked and rng.random() < 0.7
+        answers[name] = usual if told else ("unknown" if rng.random() < 0.4 else None)
+    for name, choices in fault.answers.items():
+        answers[name] = choices[int(rng.integers(0, len(choices)))]
+    if category == "csfb" and incident.event in ("csfb_no_lu", "csfb_no_redirect", "csfb_wrong_la"):
+        answers["answer_call_outcome"] = "not_connected" if asked else None
+    return answers
+
+
+def _row(incident: Incident, category: str, network: Network, people: Population, rng: np.random.Generator) -> Row:
+    fault, cell = incident.fault, incident.cell
+    language = "zh" if rng.random() < 0.6 else "en"
+    number = str(people.columns["msisdn"][incident.customer])
+    core = symptom(category, fault.cause, fault.text, incident.role, language, rng) if category != "other" else symptom(
+        "other", fault.cause, "out_of_scope", "mo", language, rng)
+    occurred = incident.at + float(rng.normal(0, 100)) + 20.0
+    received = incident.at + float(rng.uniform(900, 14_000))
+    tells_cell = rng.random() < 0.55
+    row: Row = dict.fromkeys(COLUMNS)
+    row |= {
+        "id": ticket_id(incident), "channel": CHANNELS[int(rng.integers(0, len(CHANNELS)))], "received_at": received,
+        "entered_at": received + 300.0, "status": "dispatched", "msisdn": number, "region": "0871",
+        "customer_id": f"CU-{500_000 + incident.ticket}", "star_level": int(rng.integers(0, 6)),
+        "place_text": f"KM-S{int(network.site[cell]):04d} {'附近' if language == 'zh' else 'area'}",
+        "latitude": round(float(network.cells["latitude"][cell]) + float(rng.normal(0, 0.0008)), 5),
+        "longitude": round(float(network.cells["longitude"][cell]) + float(rng.normal(0, 0.0008)), 5),
+        "occurred_at": occurred, "ecgi": str(network.cells["ecgi"][cell]) if tells_cell else None,
+        "tac": int(network.cells["tac"][cell]) if tells_cell else None,
+        "imei_tac": people.lends(int(people.model[incident.customer])) if rng.random() < 0.7 else None,
+        "description": complaint(core, language, number, rng), "language": language if rng.random() < 0.9 else None,
+        "category": category if rng.random() < 0.5 else None,
+        "direction": incident.role.upper() if rng.random() < 0.6 else "unknown", "roaming": False,
+        "off_net": incident.fault.operator != "own" if rng.random() < 0.5 else None,
+        "repeat_count": int(rng.integers(0, 5)), "severity": "normal", "priority": "P3", "joint_count": 1,
+    }  # fmt: skip
+    row |= _answers(incident, category, people, rng)
+    if fault.text == "incomplete":
+        for gap in (("msisdn",), ("occurred_at",), ("place_text", "ecgi", "tac", "latitude", "longitude"))[
+            int(rng.integers(0, 3))
+        ]:
+            row[gap] = None
+    return row
+
+
+def write_tickets(incidents: list[Incident], network: Network, people: Population, period: Period,
+                  rng: np.random.Generator) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Table `ticket` in order of intake, and the truth."""
+    rows, truth = [], []
+    for incident in incidents:
+        category = _category(incident, rng)
+        rows.append(_row(incident, category, network, people, rng))
+        cause = "cannot_tell" if incident.removed else incident.fault.cause
+        named = "" if incident.fault.text in ("incomplete",) else category
+        removed = incident.removed or ("call;registration" if incident.fault.text == "no_record" else "")
+        truth.append({"ticket_id": ticket_id(incident), "cause_id": cause, "category": named,
+                      "removed_input": removed, "injected": incident.fault.cause, "event": incident.event,
+                      "cell": str(network.cells["ecgi"][incident.cell]),
+                      "node": network.nodes[incident.node].node_id if incident.node >= 0 else "",
+                      "strength": round(incident.strength, 3)})  # fmt: skip
+    table = pl.DataFrame(rows, infer_schema_length=None)
+    moments = [((pl.col(n) * 1000).round().cast(pl.Int64) + period.epoch_ms).cast(pl.Datetime("ms", "UTC"))
+               for n in ("received_at", "entered_at", "occurred_at")]  # fmt: skip
+    return with_offset(table.with_columns(moments).sort("received_at")), pl.DataFrame(truth)

@@ -1,0 +1,287 @@
+"""From tickets to incidents: who complains about what, where and when; and the changes that a fault makes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from callcause.simulator.faults import ALL, Fault
+from callcause.simulator.period import DAY_S, Period
+from callcause.simulator.state import State, overlap_of_hours
+from callcause.simulator.subscribers import Population
+from callcause.simulator.topology import Network, gsm_arfcn
+
+QUIET_H = (5.2, 6.8)
+GUARD_S = 2.6 * 3600
+REMOVED_SHARE = 0.12
+
+
+@dataclass
+class Incident:
+    """One instance of a fault with the ticket that complains of it."""
+
+    ticket: int
+    fault: Fault
+    event: str
+    at: float
+    start: float
+    end: float
+    strength: float
+    hazard: float
+    cell: int
+    node: int
+    role: str
+    edge_db: float
+    removed: str
+
+    @property
+    def customer(self) -> int:
+        """Row of the subscriber: customers stand first, in the order of the tickets."""
+        return self.ticket
+
+
+def deal(tickets: int, rng: np.random.Generator) -> list[Fault]:
+    """A fault for each ticket: one of each cause before any repeats (in random order), then by weight."""
+    weights = np.array([f.weight for f in ALL])
+    order: list[int] = []
+    while len(order) < tickets:
+        order += [int(i) for i in np.argsort(-np.log(rng.random(len(ALL))) / weights)]
+        extra = rng.choice(len(ALL), len(ALL) // 4, p=weights / weights.sum())
+        order += [int(i) for i in extra]
+    return [ALL[i] for i in order[:tickets]]
+
+
+def _when(fault: Fault, period: Period, profile: NDArray[np.float64], tickets: int, rng: np.random.Generator) -> float:
+    """A waking hour of the last day (last two when there are many tickets); area outages before dawn."""
+    days = 1 if tickets <= 300 or period.days < 3 else 2
+    first = period.days * 24 - 24 * days
+    if "area_outage" in fault.changes or "planned_cell" in fault.changes:
+        return float((first + 24 * rng.integers(0, days) + rng.uniform(*QUIET_H)) * 3600)
+    hours = np.array([h for h in range(first, period.hours) if 9 <= h % 24 <= 21])
+    hour = rng.choice(hours, p=profile[hours] / profile[hours].sum())
+    return float((hour + rng.random()) * 3600)
+
+
+class Places:
+    """Hands out cells and nodes so that two faults seldom meet."""
+
+    def __init__(self, network: Network, rng: np.random.Generator) -> None:
+        self.network, self.rng = network, rng
+        self.order = list(rng.permutation(network.size))
+        self.faulty: dict[int, int] = {}
+        self.sites: dict[int, int] = {}
+        self.busy: dict[int, list[tuple[float, float]]] = {}
+
+    def faulty_cell(self) -> int:
+        """A cell without a fault, on the site with the fewest."""
+        free = [c for c in self.order if c not in self.faulty] or self.order
+        cell = int(min(free, key=lambda c: self.sites.get(int(self.network.site[c]), 0)))
+        self.faulty[cell] = self.faulty.get(cell, 0) + 1
+        site = int(self.network.site[cell])
+        self.sites[site] = self.sites.get(site, 0) + 1
+        return cell
+
+    def good_cell(self, pool: str = "") -> int:
+        """A cell without a fault (where one is left), of an MME pool when one is asked for."""
+        cells = np.arange(self.network.size)
+        if pool:
+            cells = cells[self.network.cells["mme_pool"] == pool]
+        good = [int(c) for c in cells if c not in self.faulty] or [int(c) for c in cells] or [0]
+        return good[int(self.rng.integers(0, len(good)))]
+
+    def free_at(self, node: int, start: float, end: float, guard: float = GUARD_S) -> bool:
+        """Whether no fault of the node comes within `guard` of the window."""
+        return all(end + guard < s or e + guard < start for s, e in self.busy.get(node, []))
+
+    def faulty_node(self, nodes: list[int], start: float, end: float) -> int:
+        """A node whose faults keep apart; when all are taken, the one with the fewest."""
+        free = [n for n in nodes if self.free_at(n, start, end)]
+        usable = [n for n in nodes if len(self.busy.get(n, [])) < 60]
+        best = free or sorted(usable or nodes, key=lambda n: len(self.busy.get(n, [])))[:1]
+        node = int(best[int(self.rng.integers(0, len(best)))])
+        self.busy.setdefault(node, []).append((start, end))
+        return node
+
+
+def plan(network: Network, period: Period, tickets: int, profile: NDArray[np.float64],
+         rng: np.random.Generator) -> tuple[list[Incident], Places]:
+    """All incidents. Places with a fault are given out first, so that the others keep clear of them."""
+    places = Places(network, rng)
+    faults = deal(tickets, rng)
+    incidents: dict[int, Incident] = {}
+    ranked = sorted(range(tickets), key=lambda i: ("cell", "node").index(faults[i].scope)
+                    if faults[i].scope in ("cell", "node") else 2)
+    for ticket in ranked:
+        incidents[ticket] = _place(ticket, faults[ticket], places, period, tickets, profile)
+    return [incidents[i] for i in range(tickets)], places
+
+
+def _place(ticket: int, fault: Fault, places: Places, period: Period, tickets: int,
+           profile: NDArray[np.float64]) -> Incident:
+    rng, network = places.rng, places.network
+    at = _when(fault, period, profile, tickets, rng)
+    start = max(0.0, at - 3600.0 * rng.uniform(*fault.before_h))
+    end = at + 3600.0 * rng.uniform(*fault.lasts_h)
+    node, pool = -1, ""
+    if fault.scope == "node":
+        nodes = network.of_type(fault.node_type)
+        if fault.node_type == "as":
+            nodes = [n for n in nodes if network.nodes[n].node_id.startswith("MMTEL")]
+        node = places.faulty_node(nodes, start, end)
+        pool = network.nodes[node].pool if fault.node_type == "mme" else ""
+    cell = places.faulty_cell() if fault.scope == "cell" else places.good_cell(pool)
+    role = fault.role if fault.role != "any" else ("mo", "mt")[int(rng.random() < 0.35)]
+    plain = not (fault.user or fault.config or fault.changes or fault.alarms or fault.answers)
+    removed = fault.decisive if fault.decisive and plain and rng.random() < REMOVED_SHARE else ""
+    return Incident(ticket, fault, str(rng.choice(list(fault.event))), at, start, end, float(rng.uniform(0.25, 1.0)),
+                    float(rng.uniform(*fault.hazard)), cell, node, role, float(rng.uniform(*fault.edge_db)), removed)
+
+
+def inject(incidents: list[Incident], network: Network, people: Population, state: State,
+           rng: np.random.Generator) -> None:
+    """Change state, configuration, neighbours and subscriptions as the incidents say."""
+    for incident in incidents:
+        _change_state(incident, state)
+        fault = incident.fault
+        for column, choices in fault.config.items():
+            network.cells[column] = _assigned(network.cells[column], incident.cell, _pick(choices, rng))
+        for column, choices in fault.user.items():
+            people.columns[column] = _assigned(people.columns[column], incident.customer, _pick(choices, rng))
+        for change in fault.changes:
+            if change in NETWORK_CHANGES:
+                NETWORK_CHANGES[change](network, incident, rng)
+        _hand_phone(incident, people, rng)
+
+
+def _pick(choices: tuple[Any, ...], rng: np.random.Generator) -> Any:
+    return choices[int(rng.integers(0, len(choices)))]
+
+
+def _assigned(column: NDArray[Any], row: int, value: Any) -> NDArray[Any]:
+    """The column with one value changed; it becomes float where an integer has to be emptied."""
+    if value is None and column.dtype.kind in "iu":
+        column = column.astype(float)
+    column[row] = np.nan if value is None and column.dtype.kind == "f" else value
+    return column
+
+
+def _change_state(incident: Incident, state: State) -> None:
+    """Add the change for the share of each hour that the fault covers (whole for the radio of a cell)."""
+    share = overlap_of_hours(incident.start, incident.end, state.hours)
+    for name, (low, high) in incident.fault.cell.items():
+        level = low + incident.strength * (high - low)
+        state.cell[name][incident.cell] += level * share
+    for name, (low, high) in incident.fault.node.items():
+        state.node[name][incident.node] += (low + incident.strength * (high - low)) * share
+
+
+def _hand_phone(incident: Incident, people: Population, rng: np.random.Generator) -> None:
+    kind, customer = incident.fault.model, incident.customer
+    if kind == "legacy" or (not kind and incident.fault.text == "stage" and rng.random() < 0.3):
+        people.model[customer] = 24 + int(rng.integers(0, 3))
+    elif kind == "broad":
+        people.model[customer] = int(rng.choice([0, 7, 14, 21]))
+    elif kind:
+        people.model[customer] = people.defective[kind]
+
+
+def _rows(network: Network, cell: int, rat: str) -> NDArray[np.int64]:
+    near = network.neighbours
+    return np.flatnonzero((near["source"] == cell) & (near["target_rat"] == rat))
+
+
+def _missing_neighbour(network: Network, incident: Incident, rng: np.random.Generator) -> None:
+    """The relation with the largest overlap was never defined; phones report the cell all the time."""
+    near, rows = network.neighbours, _rows(network, incident.cell, "EUTRAN")
+    row = int(rows[np.argmax(near["overlap_share"][rows])])
+    near["is_defined"][row] = False
+    near["reported_count"][row] = float(rng.integers(150, 600))
+    near["handover_attempts"][row] = near["handover_successes"][row] = 0.0
+    near["target_pci"][row] = np.nan
+
+
+def _stale_pci(network: Network, incident: Incident, rng: np.random.Generator) -> None:
+    near, rows = network.neighbours, _rows(network, incident.cell, "EUTRAN")
+    row = int(rows[np.argmax(near["handover_attempts"][rows])])
+    near["target_pci"][row] = (near["target_real_pci"][row] + float(rng.integers(1, 160)) * 3 + 1) % 504
+    near["handover_successes"][row] = np.floor(near["handover_attempts"][row] * rng.uniform(0.1, 0.6))
+
+
+def _wrong_gsm_lac(network: Network, incident: Incident, rng: np.random.Generator) -> None:
+    near = network.neighbours
+    rows = _rows(network, incident.cell, "GERAN")
+    near["target_lac"][rows] = near["target_real_lac"][rows] + float(rng.integers(1, 9))
+
+
+def _mod3(network: Network, incident: Incident, rng: np.random.Generator) -> None:
+    """A PCI of the same residue was planned on the neighbour that overlaps most, and its antenna was turned here."""
+    near, rows = network.neighbours, _rows(network, incident.cell, "EUTRAN")
+    row = int(rows[np.argmax(near["overlap_share"][rows])])
+    residue = int(network.cells["pci"][incident.cell]) % 3
+    target = int(near["target"][row])
+    pci = (int(network.cells["pci"][target]) // 3 * 3 + residue) % 504
+    network.cells["pci"][target] = pci
+    same = (near["target"] == target) & (near["target_rat"] == "EUTRAN")
+    near["target_pci"][same] = near["target_real_pci"][same] = float(pci)
+    near["overlap_share"][row] = round(float(rng.uniform(18, 40)), 1)
+    near["reported_rsrp"][row] = round(float(rng.uniform(-88, -80)), 1)
+
+
+def _overlap(network: Network, incident: Incident, rng: np.random.Generator) -> None:
+    near, rows = network.neighbours, _rows(network, incident.cell, "EUTRAN")
+    strongest = rows[np.argsort(-near["overlap_share"][rows])][:4]
+    near["overlap_share"][strongest] = np.round(rng.uniform(14, 35, len(strongest)), 1)
+
+
+def _map_lac(network: Network, incident: Incident, rng: np.random.Generator) -> None:
+    """The mapped location area belongs to no MSC of the pool; on air the site has another one."""
+    network.cells["mapped_lac"][incident.cell] = 10900 + int(rng.integers(0, 90))
+    network.cells["gsm_lac_at_site"][incident.cell] = network.cells["mapped_lac"][incident.cell]
+
+
+def _lac_differs(network: Network, incident: Incident, rng: np.random.Generator) -> None:
+    pool = network.cells["mapped_msc_pool"][incident.cell]
+    lacs = sorted({lac for n in network.nodes if n.node_type == "msc" and n.pool == pool for lac in n.lacs})
+    own = int(network.cells["mapped_lac"][incident.cell])
+    other = [lac for lac in lacs if lac != own] or [own + 1]
+    if other == [own + 1]:
+        for node in network.nodes:
+            if node.pool == pool and node.node_type == "msc":
+                node.lacs = [*node.lacs, own + 1]
+    network.cells["gsm_lac_at_site"][incident.cell] = other[int(rng.integers(0, len(other)))]
+
+
+def _pool_differs(network: Network, incident: Incident, rng: np.random.Generator) -> None:
+    cells, cell = network.cells, incident.cell
+    cells["gsm_msc_pool"][cell] = "POOL-2" if cells["mapped_msc_pool"][cell] == "POOL-1" else "POOL-1"
+    lacs = sorted({lac for n in network.nodes if n.node_type == "msc" and n.pool == cells["gsm_msc_pool"][cell]
+                   for lac in n.lacs} - {int(cells["mapped_lac"][cell])})
+    cells["gsm_lac_at_site"][cell] = lacs[int(rng.integers(0, len(lacs)))] if lacs else 10800
+
+
+def _arfcn_none(network: Network, incident: Incident, rng: np.random.Generator) -> None:
+    network.cells["csfb_gsm_arfcns"][incident.cell] = None
+
+
+def _arfcn_stale(network: Network, incident: Incident, rng: np.random.Generator) -> None:
+    network.cells["csfb_gsm_arfcns"][incident.cell] = "125;611"
+
+
+NETWORK_CHANGES = {
+    "missing_neighbour": _missing_neighbour, "stale_pci": _stale_pci, "wrong_gsm_lac": _wrong_gsm_lac, "mod3": _mod3,
+    "overlap": _overlap, "la_not_on_msc": _map_lac, "lac_differs": _lac_differs, "pool_differs": _pool_differs,
+    "arfcn_none": _arfcn_none, "arfcn_stale": _arfcn_stale,
+}  # fmt: skip
+
+
+def last_day(second: float, period: Period) -> bool:
+    """Whether an instant lies in the last day of the period."""
+    return second >= period.seconds - DAY_S
+
+
+def site_arfcn(network: Network, cell: int) -> int:
+    """Frequency of the 2G cell at the site of a cell."""
+    return gsm_arfcn(int(network.site[cell]))

@@ -1,0 +1,73 @@
+"""Registration faults."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from callcause.simulator.faults.fault import Alarm, Fault
+
+R = partial(Fault, category="registration", record="registration")
+SHORT = {"before_h": (0.2, 0.8), "lasts_h": (0.3, 0.8)}
+
+REGISTRATION: tuple[Fault, ...] = (
+    R("reg-volte-not-subscribed", event=("reg_no_ims_pdn_33", "reg_never_tries"),
+      user={"volte_subscribed": (False,), "volte_opened_at": (None,), "ims_apn_subscribed": (False,),
+            "ims_profile_present": (False,), "as_profile_present": (False,)}),
+    R("reg-terminal-unsupported", event=("reg_never_tries",), model="legacy",
+      answers={"answer_volte_menu": ("absent", "absent", "unknown")}),
+    R("reg-switch-off", event=("reg_never_tries",), answers={"answer_volte_switch": ("off",)}),
+    R("reg-switch-off", event=("reg_never_tries",), answers={"answer_network_mode": ("other",)}),
+    R("reg-switch-off", event=("reg_never_tries",), answers={"answer_mobile_data": ("off",)}),
+    R("reg-sim-card-or-slot", event=("reg_never_tries",), user={"card_type": ("SIM",)}),
+    R("reg-sim-card-or-slot", event=("reg_never_tries",), answers={"answer_sim_slot": ("other",)}),
+    R("reg-account-barred", event=("reg_barred",),
+      user={"account_state": ("arrears", "suspended", "barred", "data_closed", "data_capped")}),
+    R("reg-eps-attach-rejected", event=("reg_attach_2", "reg_attach_7", "reg_attach_12", "reg_attach_15"),
+      decisive="registration"),
+    R("reg-ims-voice-not-indicated", scope="cell", event=("reg_vops_zero",), hazard=(0.9, 1.0),
+      config={"mme_ims_voice_enabled": (False,)}, cell={"volte_off": (0.85, 0.95)}),
+    R("reg-cell-volte-disabled", scope="cell", event=("reg_cell_off",), hazard=(0.8, 1.0),
+      config={"volte_enabled": (False,)}, cell={"volte_off": (1.0, 1.0)}),
+    R("reg-cell-volte-disabled", scope="cell", event=("reg_cell_off",), hazard=(0.8, 1.0),
+      config={"volte_licence": (False,)}, cell={"volte_off": (1.0, 1.0)}),
+    R("reg-ims-apn-not-subscribed", event=("reg_no_ims_pdn_33",), user={"ims_apn_subscribed": (False,)},
+      decisive="registration"),
+    R("reg-apn-gateway-data-error", scope="node", node_type="pgw", hazard=(0.2, 0.7), node={"pdn_fail": (0.1, 0.5)},
+      event=("reg_apn_26", "reg_apn_27", "reg_apn_30", "reg_apn_38"), decisive="registration", **SHORT),
+    R("reg-pdn-type-mismatch", event=("reg_pdn_28", "reg_pdn_50"), user={"pdn_type": ("IPv4",)},
+      decisive="registration"),
+    R("reg-qci5-bearer-failure", scope="cell", event=("reg_qci5_failed", "reg_qci5_lost"), hazard=(0.05, 0.2),
+      cell={"qci5_fail": (0.04, 0.2)}),
+    R("reg-pcscf-unreachable", scope="node", node_type="sbc", event=("reg_silent_sbc",), hazard=(0.2, 0.8),
+      node={"users_lost": (0.02, 0.2), "cpu": (0.0, 0.3)}, **SHORT),
+    R("reg-pcscf-unreachable", scope="node", node_type="pgw", event=("reg_no_pcscf_list",), hazard=(0.3, 0.8),
+      decisive="registration", **SHORT),
+    R("reg-ims-subscription-missing", event=("reg_uar_5001", "reg_uar_5002", "reg_uar_0_5003"),
+      user={"ims_profile_present": (False, True)}, decisive="registration"),
+    R("reg-ims-subscription-missing", event=("reg_uar_5004",), user={"roaming_allowed": (False,)},
+      decisive="registration"),
+    R("reg-aka-failure", event=("reg_aka_mac", "reg_aka_sqn", "reg_aka_key"), decisive="registration", weight=1.5),
+    R("reg-scscf-unavailable", scope="node", node_type="scscf", event=("reg_scscf_busy", "reg_scscf_dead"),
+      hazard=(0.1, 0.5), node={"init_reg_fail": (0.04, 0.3), "rereg_fail": (0.02, 0.2), "cpu": (0.2, 0.5)},
+      decisive="registration", weight=1.5, **SHORT),
+    R("reg-scscf-unavailable", event=("reg_sar_data",), decisive="registration", weight=0.5),
+    R("reg-as-registration-failed", event=("reg_as_failed",), user={"as_profile_present": (False,)},
+      decisive="registration"),
+    R("reg-as-registration-failed", scope="node", node_type="as", event=("reg_as_down",), hazard=(0.2, 0.6),
+      node={"third_party_fail": (0.05, 0.4)}, decisive="registration", **SHORT),
+    R("reg-registration-lost", event=("reg_lost_expiry", "reg_lost_hss", "reg_lost_cscf"), decisive="registration"),
+    R("reg-weak-coverage-or-interference", scope="cell", event=("reg_radio_silent",), hazard=(0.02, 0.08),
+      cell={"coverage_loss_db": (15.0, 24.0), "rach_fail": (0.01, 0.05)}, edge_db=(14.0, 22.0)),
+    R("reg-weak-coverage-or-interference", scope="cell", event=("reg_radio_silent",), hazard=(0.02, 0.1),
+      cell={"ul_noise_dbm": (9.0, 19.0), "rach_fail": (0.02, 0.08), "drop": (0.002, 0.01)}),
+    R("reg-hss-unavailable-or-overloaded", scope="node", node_type="hss", hazard=(0.1, 0.5), weight=2.5,
+      event=("reg_hss_dead", "reg_hss_slow_mar", "reg_hss_busy_mar", "reg_hss_sar_5012", "reg_hss_uar_5012",
+             "reg_hss_route"),
+      node={"diameter_timeout": (0.003, 0.08)}, decisive="registration", **SHORT),
+    R("reg-ims-dns-failure", scope="node", node_type="dns", event=("reg_dns",), hazard=(0.2, 0.8),
+      node={"dns_fail": (0.03, 0.4)}, decisive="registration", **SHORT),
+    R("reg-pcscf-state-lost", scope="node", node_type="sbc", event=("reg_must_register_first",), hazard=(0.3, 0.8),
+      node={"users_lost": (0.45, 0.95)}, changes=("registered_before",),
+      alarms=(Alarm("node", "process restarted", "major", "processingErrorAlarm", "software restart", False),),
+      decisive="registration", **SHORT),
+)

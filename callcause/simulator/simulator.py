@@ -1,0 +1,107 @@
+"""`simulate`: a network with faults, its files, the complaints about it, and the truth apart."""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from callcause.simulator import inventory, pm_files, sample_tables
+from callcause.simulator.attempts import assign_nodes, background_calls, joined, registrations, steer_customers
+from callcause.simulator.attempts import ticket_calls
+from callcause.simulator.call_records import CallRecords
+from callcause.simulator.complaints import write_tickets
+from callcause.simulator.faults.injection import Incident, inject, plan
+from callcause.simulator.node_samples import spread_to_clients
+from callcause.simulator.period import Period, default_period
+from callcause.simulator.registration_records import registration_records
+from callcause.simulator.state import State, build_state
+from callcause.simulator.subscribers import Population, build_population
+from callcause.simulator.tables import frame, write_csv, write_parquet
+from callcause.simulator.topology import Network, build_network
+from callcause.simulator.traffic import hourly_profile
+from callcause_error import UsageError
+
+
+class Streams:
+    """One random stream for each part, so that a change in one part leaves the others as they were."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def __getitem__(self, part: str) -> np.random.Generator:
+        return np.random.default_rng([self.seed, zlib.crc32(part.encode())])
+
+
+def simulate(
+    folder: Path | str,
+    cells: int = 60,
+    days: int = 8,
+    tickets: int = 60,
+    seed: int = 1,
+    period: Period | None = None,
+) -> Path:
+    """Write network files to `folder/network`, complaints to `folder/tickets.csv`, the truth to `folder/truth.csv`.
+
+    The same arguments give the same bytes. Raises UsageError for sizes that make no network.
+    """
+    for name, value, least in (("cells", cells, 6), ("days", days, 2), ("tickets", tickets, 1), ("seed", seed, 0)):
+        if value < least:
+            raise UsageError(f"must be at least {least}, not {value}", key=name)
+    folder = Path(folder)
+    period = period or default_period(days)
+    streams = Streams(seed)
+    profile = hourly_profile(period.hours, period.start.weekday())
+    network = build_network(cells, tickets, period, streams["network"])
+    people = build_population(cells, tickets, streams["people"])
+    state = build_state(network, profile, streams["state"])
+    incidents, places = plan(network, period, tickets, profile, streams["plan"])
+    inject(incidents, network, people, state, streams["inject"])
+    spread_to_clients(network, state)
+    serving = assign_nodes(network, people, streams["nodes"])
+    steer_customers(incidents, places, network, people, serving)
+    _write_records(folder / "network", network, people, state, incidents, serving, period, streams)
+    _write_inventory(folder / "network", network, people, incidents, period, streams)
+    _write_performance(folder / "network", network, state, period, streams)
+    table, truth = write_tickets(incidents, network, people, period, streams["tickets"])
+    write_csv(table, folder / "tickets.csv")
+    write_csv(truth, folder / "truth.csv")
+    return folder
+
+
+def _write_records(folder: Path, network: Network, people: Population, state: State, incidents: list[Incident],
+                   serving: dict[str, np.typing.NDArray[np.int64]], period: Period, streams: Streams) -> None:
+    rng = streams["calls"]
+    calls = joined(
+        ticket_calls(people, incidents, serving, streams["history"]),
+        background_calls(network, people, incidents, period, state.profile, serving, rng),
+    )
+    records = CallRecords(calls, network, people, state, rng)
+    write_csv(frame(records.legs(), period), folder / "records" / "call.csv")
+    write_parquet(frame(records.slices(streams["voice"]), period), folder / "records" / "voice_slice.parquet")
+    attempts = registrations(network, people, incidents, period, state.profile, serving, streams["registrations"])
+    table = registration_records(attempts, network, people, state, streams["registration records"])
+    write_csv(frame(table, period), folder / "records" / "registration.csv")
+
+
+def _write_inventory(folder: Path, network: Network, people: Population, incidents: list[Incident], period: Period,
+                     streams: Streams) -> None:
+    home = folder / "inventory"
+    write_csv(inventory.cell_table(network, period), home / "cell.csv")
+    write_csv(inventory.neighbour_table(network, period), home / "neighbour.csv")
+    write_csv(inventory.node_table(network), home / "node.csv")
+    write_csv(inventory.subscriber_table(people, period), home / "subscriber.csv")
+    write_csv(inventory.model_table(people, period), home / "device_model.csv")
+    write_csv(inventory.volume_table(network), home / "ticket_volume.csv")
+    write_csv(inventory.alarm_table(incidents, network, period, streams["alarms"]), folder / "events" / "alarm.csv")
+    write_csv(inventory.change_table(incidents, network, period, streams["changes"]), folder / "events" / "change.csv")
+
+
+def _write_performance(folder: Path, network: Network, state: State, period: Period, streams: Streams) -> None:
+    rng = streams["samples"]
+    for day, samples in pm_files.write_cells(network, state, period, folder / "pm", streams["pm"]):
+        table = sample_tables.cell_kpi(network, day, samples, state, period, rng)
+        write_parquet(table, folder / "samples" / f"cell_kpi_{day:02d}.parquet")
+    pm_files.write_nodes(network, state, period, folder / "pm", streams["node pm"])
+    write_csv(sample_tables.node_kpi(network, state, period, rng), folder / "samples" / "node_kpi.csv")
