@@ -20,8 +20,8 @@ COVERED_S = "covered_s"
 """Seconds of the joined period that samples cover: the one name of a formula that is not a counter."""
 _CELL_SCOPES = {"cell", "gsm_cell"}
 _SHARED = (
-    "scope", "source", "inputs", "needs", "scale", "limit_origin", "min_samples", "guard", "categories", "read_at",
-    "catalogue_no", "note",
+    "scope", "source", "inputs", "needs", "scale", "limit_origin", "min_samples", "guard", "categories",
+    "read_at", "catalogue_no", "note",
 )  # fmt: skip
 
 
