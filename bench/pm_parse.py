@@ -1,4 +1,4 @@
-"""Parsing PM files to typed columns, against `xml.etree.iterparse` in the same run; memory for a file of 1 GB.
+"""Parse PM files to typed columns, against `xml.etree.iterparse` in the same run; memory for a 1 GB file.
 
 `python -m bench.pm_parse [--memory]`. CPU seconds are user and system; the ratio is the median of the runs.
 """
@@ -55,7 +55,9 @@ def info(form: str, cells: int, chance: random.Random) -> str:
 def row(form: str, cell: int, chance: random.Random) -> str:
     """One measValue."""
     values = [
-        str(chance.randrange(10 ** chance.randrange(1, 7))) if chance.random() < 0.9 else f"{chance.random() * 100:.3f}"
+        str(chance.randrange(10 ** chance.randrange(1, 7)))
+        if chance.random() < 0.9
+        else f"{chance.random() * 100:.3f}"
         for _ in range(COUNTERS)
     ]
     results = (
@@ -63,19 +65,19 @@ def row(form: str, cell: int, chance: random.Random) -> str:
         if form == "compact"
         else "".join(f'        <r p="{i}">{value}</r>\n' for i, value in enumerate(values, 1))
     )
-    ldn = f"ENBFunction=345678,EUtranCellTDD=Cell-{cell}"
-    return f'      <measValue measObjLdn="{ldn}">\n{results}        <suspect>false</suspect>\n      </measValue>\n'
+    start = f'      <measValue measObjLdn="ENBFunction=345678,EUtranCellTDD=Cell-{cell}">\n'
+    return f"{start}{results}        <suspect>false</suspect>\n      </measValue>\n"
 
 
 def write_file(path: Path, form: str, infos: int) -> int:
-    """A file of `infos` measInfos; returns how many values it holds."""
+    """Write a file of `infos` measInfos; return how many values it holds."""
     chance = random.Random(7)
     path.write_text(HEAD + "".join(info(form, CELLS, chance) for _ in range(infos)) + FOOT)
     return infos * CELLS * COUNTERS
 
 
 def by_iterparse(path: Path) -> int:
-    """The peer: xml.etree.iterparse to one float64 matrix per measInfo, names and objects beside it."""
+    """Parse with the peer to one float64 matrix per measInfo, names and objects beside it."""
     total = 0
     names: list[str] = []
     objects: list[str] = []
@@ -101,14 +103,14 @@ def by_iterparse(path: Path) -> int:
 
 
 def by_scan(path: Path) -> int:
-    """callcause's fast scan."""
+    """Callcause's fast scan."""
     from collectors.pm.scan import scan_blocks
 
     return sum(block.values.size for block in scan_blocks(path))
 
 
 def by_stream(path: Path) -> int:
-    """callcause's streaming parser."""
+    """Callcause's streaming parser."""
     from collectors.pm.stream import stream_blocks
 
     return sum(block.values.size for block in stream_blocks(path))
@@ -136,15 +138,14 @@ def compare(form: str, folder: Path, runs: int) -> float:
             spent[way].append(cpu_s(task, path, values))
     speed = {way: values / statistics.median(times) / 1e6 for way, times in spent.items()}
     ratio = statistics.median(peer / own for peer, own in zip(spent["iterparse"], spent["scan"], strict=True))
-    print(
-        f"pm_parse {form}: scan {speed['scan']:.1f}, stream {speed['stream']:.2f}, xml.etree.iterparse "
-        f"{speed['iterparse']:.2f} M values/CPU-s; ratio {ratio:.1f} (wanted >= {RATIO_WANTED:g}), median of {runs}"
-    )
+    speeds = ", ".join(f"{way} {found:.2f}" for way, found in speed.items())
+    print(f"pm_parse {form}: M values/CPU-s: {speeds}; scan / xml.etree.iterparse = {ratio:.1f} "
+          f"(wanted >= {RATIO_WANTED:g}, median of {runs})")  # fmt: skip
     return ratio
 
 
 def big_pieces(form: str, size: int) -> Iterator[str]:
-    """The text of a file of `size` bytes: measInfos, and one of them with half of all rows."""
+    """Yield the text of a file of `size` bytes: measInfos, and one of them with half of all rows."""
     chance = random.Random(11)
     rows = "".join(row(form, cell, chance) for cell in range(CELLS))
     whole = info(form, CELLS, chance)
@@ -167,17 +168,22 @@ def memory_of(path: Path) -> float:
     script = (
         "import resource, sys; from pathlib import Path; from collectors.pm.scan import scan_blocks\n"
         "small, big = map(Path, sys.argv[1:]); sum(b.values.size for b in scan_blocks(small))\n"
-        "idle = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss; n = sum(b.values.size for b in scan_blocks(big))\n"
-        "print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - idle) / 1024, n)"
+        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "idle = peak(); n = sum(b.values.size for b in scan_blocks(big)); print((peak() - idle) / 1024, n)"
     )
     with tempfile.TemporaryDirectory() as folder:
         small = Path(folder) / "small.xml"
         small.write_text(HEAD + info("r", 2, random.Random(1)) + FOOT)
         done = subprocess.run(
-            [sys.executable, "-c", script, small, path], capture_output=True, text=True, check=True, env=os.environ
+            [sys.executable, "-c", script, small, path],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=os.environ,
         )
     extra, values = done.stdout.split()
-    print(f"pm_parse memory: {path.stat().st_size / 1e9:.2f} GB, {int(values) / 1e6:.0f} M values, peak {float(extra):.0f} MB")
+    size = f"{path.stat().st_size / 1e9:.2f} GB, {int(values) / 1e6:.0f} M values"
+    print(f"pm_parse memory: {size}: {float(extra):.0f} MB above idle (wanted < {MEMORY_WANTED_MB:g})")
     return float(extra)
 
 
@@ -197,7 +203,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Exit status 1 when a figure is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=RUNS)
-    parser.add_argument("--memory", action="store_true", help="also read files of 1 GB (needs the disk space)")
+    parser.add_argument(
+        "--memory", action="store_true", help="also read files of 1 GB (needs the disk space)"
+    )
     chosen = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

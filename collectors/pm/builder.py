@@ -6,38 +6,12 @@ from array import array
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
 from collectors.pm.block import PmBlock
-
-
-@dataclass(slots=True)
-class FileHead:
-    """What the file header and the managed element say about the blocks below them."""
-
-    vendor: str = ""
-    begin: datetime | None = None
-    managed_element: str = ""
-    software_version: str = ""
-    user_label: str = ""
-    notes: tuple[str, ...] = ("no_header", "no_managed_element")
-    """What is missing; the parser takes a name away when it meets the element."""
-
-
-@dataclass(frozen=True, slots=True)
-class InfoHead:
-    """What one measInfo says before its first measValue."""
-
-    meas_info_id: str
-    job_id: str
-    begin: datetime
-    end: datetime
-    period_s: int
-    counters: tuple[str, ...]
-    notes: tuple[str, ...] = ()
+from collectors.pm.heads import FileHead, InfoHead
 
 
 @dataclass(slots=True)
@@ -52,7 +26,7 @@ class Row:
 
 
 class BlockBuilder:
-    """Takes rows one by one (stream) or many at once (scan), gives blocks of at most `rows_per_block` rows."""
+    """Takes rows one by one (stream) or many at once (scan); a block has `rows_per_block` rows at most."""
 
     def __init__(self, file: FileHead, info: InfoHead, block_values: int) -> None:
         self.info = info
@@ -106,7 +80,7 @@ class BlockBuilder:
         self._vectors.update({(at + row, column): places for (row, column), places in vectors.items()})
 
     def build(self) -> PmBlock:
-        """The block of the rows so far; the builder is empty after it."""
+        """Return the block of the rows so far; the builder is empty after it."""
         self._close_single()
         shape = (len(self._objects), self.columns)
         values = (
@@ -121,9 +95,9 @@ class BlockBuilder:
         self.notes.update((*self._file.notes, *self.info.notes))
         file, info = self._file, self.info
         block = PmBlock(
-            file.managed_element, file.vendor, file.software_version, info.meas_info_id, info.job_id, info.begin,
-            info.end, info.period_s, info.counters, tuple(self._objects), values, suspect, dict(self._vectors),
-            file.user_label, dict(sorted(self.notes.items())),
+            file.managed_element, file.vendor, file.software_version, info.meas_info_id, info.job_id,
+            info.begin, info.end, info.period_s, info.counters, tuple(self._objects), values, suspect,
+            dict(self._vectors), file.user_label, dict(sorted(self.notes.items())),
         )  # fmt: skip
         self._clear()
         return block

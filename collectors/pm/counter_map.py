@@ -1,6 +1,6 @@
 """Counter maps: what a vendor calls a counter, and how it names cells.
 
-One YAML file per vendor, with inheritance (`extends`), shipped under `maps/` or loaded from outside the package.
+One YAML file per vendor, with inheritance (`extends`), shipped in `maps/` or loaded from outside the package.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class _Strict(BaseModel):
 
 
 class Formula(_Strict):
-    """A 3GPP counter out of vendor counters: `scale * sum(add) / sum(over)`; a `-` before a name subtracts it."""
+    """A 3GPP counter: `scale * sum(add) / sum(over)` of vendor counters; a `-` before a name subtracts it."""
 
     add: tuple[SourceText, ...] = Field(min_length=1)
     over: tuple[SourceText, ...] = ()
@@ -144,7 +144,7 @@ class CounterMap:
         return any(pattern.search(counter) for pattern in self.compressed)
 
     def ways(self, target: str) -> tuple[Way, ...]:
-        """The ways to a 3GPP name, best first: formulas, vendor names; its own spellings are tried by the caller."""
+        """Return the ways to a 3GPP name, best first: formulas, then vendor names."""
         found = [
             Way(tuple(map(source, formula.add)), tuple(map(source, formula.over)), formula.scale)
             for formula in self.formulas.get(target, ())
@@ -179,7 +179,7 @@ def source(text: str) -> Source:
 
 
 def loose(name: str) -> str:
-    """The spelling under which names of 3GPP counters are compared: no case, `.QCI1` and `.1` the same."""
+    """Return the spelling under which 3GPP counters are compared: no case, `.QCI1` and `.1` the same."""
     return re.sub(r"[._]?qci[._]?(\d+)$", r".\1", name.strip().lower())
 
 
@@ -210,7 +210,7 @@ class CounterMaps:
         objects: Sequence[str] = (),
         counters: Sequence[str] = (),
     ) -> CounterMap:
-        """The map whose conditions all hold, the one with most of them; by counter names if no vendor fits."""
+        """Return the map with most conditions, all of which hold; by counter names if no vendor fits."""
         fitting = [(self._conditions(each.file), each) for each in self._maps.values() if each.file.vendors]
         fitting = [
             (count, each)
@@ -277,7 +277,7 @@ def _inherit(name: str, files: Mapping[str, tuple[CounterMapFile, LocatedYaml]])
 def _line_of_descent(
     name: str, files: Mapping[str, tuple[CounterMapFile, LocatedYaml]]
 ) -> list[CounterMapFile]:
-    """The map, what it extends, and so on."""
+    """Return the map, what it extends, and so on."""
     line = [files[name][0]]
     while (parent := line[-1].extends) is not None:
         located = files[line[-1].name][1]
@@ -291,21 +291,20 @@ def _line_of_descent(
 
 
 def unmapped_as_map(counts: Mapping[str, int], name: str = "my-vendor", vendors: Sequence[str] = ()) -> str:
-    """A counter map in YAML for counters that no map knows, ready to be filled in.
+    """Write a counter map in YAML for counters that no map knows, ready to be filled in.
 
     It loads as it is: a counter whose 3GPP name is empty stays unmapped.
     """
     head = {"name": name, "extends": DEFAULT_MAP, "vendors": [re.escape(vendor) for vendor in vendors]}
     lines = [
-        "# Write the TS 32.425 or TS 32.409 name of each counter between the quotes; delete what no KPI needs.",
+        "# Write the TS 32.425 or TS 32.409 name of a counter between its quotes; delete what no KPI needs.",
         "# A place of a list: 'name[1]'. All places: 'name[*]': 'ERAB.EstabAddSuccNbr.*'.",
         yaml.safe_dump(head, sort_keys=False, allow_unicode=True).rstrip(),
         "counters:" if any(map(_nameable, counts)) else "counters: {}",
     ]
     for counter, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])):
-        lines.append(
-            f"  {'' if _nameable(counter) else '# no map can name: '}{_quoted(counter)}: ''  # results: {count}"
-        )
+        remark = "" if _nameable(counter) else "# no map can name: "
+        lines.append(f"  {remark}{_quoted(counter)}: ''  # results: {count}")
     return "\n".join(lines) + "\n"
 
 

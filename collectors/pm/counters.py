@@ -1,7 +1,7 @@
 """Counter rows: what the blocks of a PM file become in the store.
 
-Wide rows hold the counters that KPIs use, under their 3GPP names, one row per entity and period. Kept rows hold
-everything else that was measured, and every suspect value, so that a suspect value enters no KPI and no baseline.
+Wide rows hold the counters that KPIs use, under their 3GPP names, one row per entity and period. Kept rows
+hold everything else that was measured, and every suspect value, so that none enters a KPI or a baseline.
 """
 
 from __future__ import annotations
@@ -26,10 +26,16 @@ BATCH_VALUES: Final = 8 << 20
 _KEY: Final = ("entity", "period_start", "period_s")
 _TIME: Final = pl.Datetime("us", "UTC")
 WIDE_SCHEMA: Final = pl.Schema(
-    {"entity": pl.String, "entity_kind": pl.String, "period_start": _TIME, "period_s": pl.Int32}
+    {"entity": pl.String(), "entity_kind": pl.String(), "period_start": _TIME, "period_s": pl.Int32()}
 )
 KEPT_SCHEMA: Final = pl.Schema(
-    {**WIDE_SCHEMA, "job": pl.String, "counter": pl.String, "value": pl.Float64, "suspect": pl.Boolean}
+    {
+        **WIDE_SCHEMA,
+        "job": pl.String(),
+        "counter": pl.String(),
+        "value": pl.Float64(),
+        "suspect": pl.Boolean(),
+    }
 )
 Floats = NDArray[np.float64]
 
@@ -39,7 +45,7 @@ class CounterRows:
     """Counters ready for the store."""
 
     wide: pl.DataFrame
-    """`WIDE_SCHEMA` and a Float64 column per wanted counter that has a value; one row per entity and period."""
+    """`WIDE_SCHEMA` and a Float64 column per wanted counter that has a value; a row per entity and period."""
     kept: pl.DataFrame
     """`KEPT_SCHEMA`: counters that no KPI uses (places of lists as `name[i]`) and suspect values."""
     unmapped_counts: Mapping[str, int]
@@ -53,8 +59,8 @@ def counter_rows(
 ) -> CounterRows:
     """Translate and merge blocks; `wanted`: 3GPP names and patterns such as `ERAB.EstabInitFailNbr.*`.
 
-    Blocks of one object and period merge over measInfo and job. Where two jobs have the same counter, the first by
-    job name that has a value stands, and a different other value is counted as `conflicting_values`.
+    Blocks of one object and period merge over measInfo and job. Where two jobs have one counter, the first
+    by job name that has a value stands; another value is counted as `conflicting_values`.
     """
     gathered = _Gathered(maps, Wanted.of(wanted))
     for block in blocks:
@@ -115,10 +121,15 @@ class _Gathered:
         """Take in one block."""
         translation = self._translation(block)
         plan = translation.plan(block.counters)
-        label = (translation.map.name, block.user_label)
-        objects = np.array([
-            self._objects.setdefault((block.managed_element, ldn, *label), len(self._objects)) for ldn in block.objects
-        ], dtype=np.int64)  # fmt: skip
+        known_objects, element, label = (
+            self._objects,
+            block.managed_element,
+            (translation.map.name, block.user_label),
+        )
+        numbers = [
+            known_objects.setdefault((element, ldn, *label), len(known_objects)) for ldn in block.objects
+        ]
+        objects = np.array(numbers, dtype=np.int64)
         values = _without(block.values, translation.map.no_values)
         columns = self._numbers.setdefault(
             (translation.map.name, block.begin, block.period_s, objects.tobytes()), {}
@@ -150,7 +161,7 @@ class _Gathered:
 
     @staticmethod
     def _places(block: PmBlock, plan: Plan, translation: Translation, known: Floats) -> dict[str, Floats]:
-        """The used places of lists as columns of numbers."""
+        """Return the used places of lists as columns of numbers."""
         found: dict[str, Floats] = {}
         for column, sources in plan.places.items():
             compressed = translation.map.may_be_compressed(block.counters[column])
@@ -176,17 +187,16 @@ class _Gathered:
             there[:, column] &= block.suspect[:, column] | (values[:, column] != alone)
         row_at, name_at = np.nonzero(there)
         names = list(block.counters)
+        head = (block.begin, block.period_s, block.job_id)
+        self._kept.append(_Kept(objects[row_at], names, name_at, values[there], block.suspect[there], *head))
         listed = list(self._kept_places(block, plan, translation))
-        more = Counter(name for _, name, _, _ in listed)
-        position = {name: len(names) + at for at, name in enumerate(more)}
-        self._kept.append(_Kept(
-            np.concatenate([objects[row_at], objects[[row for row, *_ in listed]]]) if listed else objects[row_at],
-            names + list(more),
-            np.concatenate([name_at, np.array([position[name] for _, name, _, _ in listed], dtype=np.int64)]),
-            np.concatenate([values[there], np.array([value for _, _, value, _ in listed], dtype=np.float64)]),
-            np.concatenate([block.suspect[there], np.array([flag for *_, flag in listed], dtype=np.bool_)]),
-            block.begin, block.period_s, block.job_id,
-        ))  # fmt: skip
+        if listed:
+            rows, place_names, numbers, suspect = zip(*listed, strict=True)
+            position = {name: at for at, name in enumerate(dict.fromkeys(place_names))}
+            self._kept.append(_Kept(
+                objects[np.array(rows)], list(position), np.array([position[name] for name in place_names]),
+                np.array(numbers), np.array(suspect), *head,
+            ))  # fmt: skip
 
     @staticmethod
     def _kept_places(
@@ -205,7 +215,7 @@ class _Gathered:
     # -- frames ----------------------------------------------------------------------------------------------
 
     def rows(self, matcher: ObjectMatcher) -> CounterRows:
-        """The rows of all blocks, their objects matched."""
+        """Return the rows of all blocks, their objects matched."""
         objects = pl.DataFrame(list(self._objects), schema=OBJECT_SCHEMA, orient="row")
         matched = matcher.match(objects).select("entity", "entity_kind", "by").with_row_index("object")
         matched = matched.with_columns(pl.col("object").cast(pl.Int64))
@@ -245,7 +255,7 @@ class _Gathered:
         return self._first_known(self._by_job(numbers), _ROW_KEY).drop("job")
 
     def _first(self, written: list[tuple[str, Floats]]) -> Floats:
-        """The first value by job name, where blocks of the same objects have the same counter."""
+        """Take the first value by job name, where blocks of the same objects have the same counter."""
         if len(written) == 1:
             return written[0][1]
         ordered = [values for _, values in sorted(written, key=lambda pair: pair[0])]
@@ -337,7 +347,7 @@ def _without(values: Floats, no_values: tuple[float, ...]) -> Floats:
 
 
 def _list(block: PmBlock, known: Floats, row: int, column: int) -> tuple[float, ...]:
-    """The list at a place; a single number is a list of one, a suspect or absent one is empty."""
+    """Return the list at a place; a single number is a list of one, a suspect or absent one is empty."""
     if block.suspect[row, column]:
         return ()
     written = block.vectors.get((row, column))

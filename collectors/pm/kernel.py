@@ -174,7 +174,7 @@ def _row(data, at, places, values, names, suspects, texts, row, text_count):  # 
 
 @njit(cache=True, nogil=True, inline="always")
 def _name(data, at, names, row):  # type: ignore[no-untyped-def]
-    """The only attribute and the end of the tag: (position of what follows, newlines, beyond ASCII)."""
+    """Read the only attribute and the end of the tag: (position after it, newlines, beyond ASCII)."""
     first = at
     at, lines = _blanks(data, at)
     if at == first or not _is(data, at, _LDN):

@@ -1,8 +1,8 @@
 """Which cell or node a PM object is.
 
-Cells by the rule of the record `cell` (knowledge: "Matching a PM object to a cell"): both names, the LDN alone where
-it is unique, the pattern of the vendor's counter map, else kept under its own names. EPC and IMS objects find their
-node by any name that the node inventory lists.
+Cells by the rule of the record `cell`: both names (localDn of the managed element, measObjLdn), the LDN alone
+where it is unique, the pattern of the vendor's counter map, else kept under its own names. EPC and IMS
+objects find their node by any name that the node inventory lists.
 """
 
 from __future__ import annotations
@@ -126,24 +126,21 @@ class ObjectMatcher:
         ]).unique("at", keep="first", maintain_order=True)  # fmt: skip
 
     def _node_names(self, left: pl.DataFrame) -> pl.DataFrame:
-        """An object is a node when its own name is one's, or when it is the function of an element that is named so.
+        """Match an object that bears a node's name, or that is the function of an element that bears it.
 
         Parts of an element (a port, a cell that no inventory has) never stand for the element.
         """
-        rdns = pl.col("ldn").str.split(",")
-        last = rdns.list.last()
+        last = pl.col("ldn").str.split(",").list.last()
         own = _values(last)
         function = (
             (pl.col("ldn") == "") | (pl.col("ldn") == pl.col("dn")) | _classes(last).str.contains(_NODE_CLASS)
         )
         cell_like = _classes(last).str.contains(r"(?i)cell")
         whole = pl.concat_list(own, pl.col("ldn"))
-        element = pl.concat_list(
-            rdns.list.reverse().list.eval(_values(pl.element())), pl.col("user_label").fill_null(""), pl.col("dn"),
-            pl.col("dn").str.split(",").list.reverse().list.eval(_values(pl.element())),
-        )  # fmt: skip
-        candidates = left.select("at", pl.when(function).then(pl.concat_list(whole, element)).when(~cell_like).then(whole)
-                                 .alias("name")).explode("name").with_row_index("rank")  # fmt: skip
+        label = pl.col("user_label").fill_null("")
+        element = pl.concat_list(_all_values("ldn"), label, pl.col("dn"), _all_values("dn"))
+        names = pl.when(function).then(pl.concat_list(whole, element)).when(~cell_like).then(whole)
+        candidates = left.select("at", names.alias("name")).explode("name").with_row_index("rank")
         named = candidates.with_columns(_node_name(pl.col("name"))).join(self._nodes, on="name")
         first = named.sort("rank").unique("at", keep="first", maintain_order=True)
         return _as(first.rename({"node_id": "entity"}), "node", "node_name", entity="entity")
@@ -159,7 +156,7 @@ def _as(rows: pl.DataFrame, kind: str, by: str, entity: str = "ecgi") -> pl.Data
 
 
 def _strings(frame: pl.DataFrame, names: Iterable[str]) -> pl.DataFrame:
-    """The columns as strings, "" where empty or absent."""
+    """Return the columns as strings, "" where empty or absent."""
     there = [
         pl.col(name).cast(pl.String).fill_null("") if name in frame.columns else pl.lit("").alias(name)
         for name in names
@@ -186,13 +183,18 @@ def _unnested(left: pl.DataFrame, subject: pl.Expr, pattern: str) -> pl.DataFram
 
 
 def _classes(rdn: pl.Expr) -> pl.Expr:
-    """`A` of the RDN `A=b`."""
+    """Take `A` of the RDN `A=b`."""
     return rdn.str.split("=").list.first().fill_null("")
 
 
 def _values(rdn: pl.Expr) -> pl.Expr:
     """`b` of the RDN `A=b`, the whole where it has no `=`."""
     return rdn.str.replace(r"^[^=]*=", "")
+
+
+def _all_values(names: str) -> pl.Expr:
+    """Values of all RDNs, the nearest first."""
+    return pl.col(names).str.split(",").list.reverse().list.eval(_values(pl.element()))
 
 
 def _node_name(name: pl.Expr) -> pl.Expr:
@@ -220,7 +222,7 @@ def _node_names(nodes: pl.DataFrame) -> pl.DataFrame:
 
 
 def _unmatched_name() -> pl.Expr:
-    """`unmatched:<managed element>/<LDN>`; `/` and `%` of the first are escaped, so that it can be taken apart."""
+    """Name it `unmatched:<managed element>/<LDN>`; `/` and `%` of the first are escaped, to take it apart."""
     element = (
         pl.col("pm_dn")
         .fill_null("")
@@ -237,5 +239,5 @@ def _unescaped(text: pl.Expr) -> pl.Expr:
 
 
 def no_inventory(maps: CounterMaps) -> ObjectMatcher:
-    """A matcher for a store without cells and nodes yet."""
+    """Make a matcher for a store without cells and nodes yet."""
     return ObjectMatcher(pl.DataFrame(), pl.DataFrame(), maps)

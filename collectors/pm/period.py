@@ -32,21 +32,22 @@ def duration_s(text: str) -> int:
 
 @lru_cache(maxsize=4096)
 def instant(text: str, zone: tzinfo = UTC) -> tuple[datetime, bool]:
-    """The moment in UTC, and whether the text named its own zone (else `zone` was used).
+    """Return the moment in UTC, and whether the text named its own zone (else `zone` was used).
 
     `24:00:00` is midnight at the end of that day (ISO 8601). ValueError says what is wrong.
     """
     text = text.strip()
     late = _MIDNIGHT_24.fullmatch(text)
     plain = f"{late[1]}00{late[2]}{late[3]}" if late else text
+    wrong = f"{text[:40]!r} is not a time such as '2024-03-11T09:15:00+08:00'"
+    if not _DATE_AND_HOUR.match(plain):  # fromisoformat takes days and weeks too
+        raise ValueError(wrong)
     try:
-        if not _DATE_AND_HOUR.match(plain):
-            raise ValueError
         moment = datetime.fromisoformat(plain) + timedelta(days=1 if late else 0)
         zoned = moment.tzinfo is not None
         return (moment if zoned else moment.replace(tzinfo=zone)).astimezone(UTC), zoned
     except (ValueError, OverflowError):
-        raise ValueError(f"{text[:40]!r} is not a time such as '2024-03-11T09:15:00+08:00'") from None
+        raise ValueError(wrong) from None
 
 
 def period_start(end: datetime, period_s: int) -> datetime:

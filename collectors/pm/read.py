@@ -19,7 +19,7 @@ _USUAL_RATIO: Final = 12
 
 
 def read_blocks(path: Path, limits: Limits = DEFAULT_LIMITS, zone: tzinfo = UTC) -> Iterator[PmBlock]:
-    """The blocks of a PM file; both parsers say the same (see `stream_blocks` for errors).
+    """Yield the blocks of a PM file; both parsers say the same (see `stream_blocks` for errors).
 
     Small files are streamed, so that a small ingest never waits for the compiled scan to load.
     """

@@ -1,8 +1,8 @@
 """The fast scan of PM files: expat reads the frame, a compiled scan reads the measValues.
 
-What the compiled scan does not know goes to expat row by row, in the same reader and the same block, so both parsers
-share every rule about heads, texts and errors. Where expat may stand inside a comment, CDATA or a processing
-instruction, the scan gives up and the streaming parser goes on from the block that comes next.
+What the compiled scan does not know goes to expat row by row, in the same reader and the same block, so both
+parsers share every rule about heads, texts and errors. Where expat may stand inside a comment, CDATA or a
+processing instruction, the scan gives up and the streaming parser goes on from the block that comes next.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class _Irregular(Exception):  # noqa: N818 - a signal inside this module, no err
 
 
 def scan_blocks(path: Path, limits: Limits = DEFAULT_LIMITS, zone: tzinfo = UTC) -> Iterator[PmBlock]:
-    """The same blocks and the same errors as `stream_blocks`, many times faster on regular files."""
+    """Yield the blocks and raise the errors of `stream_blocks`, many times faster on regular files."""
     scan = _Scan(BlockReader(path, limits, zone), limits)
     done = 0
     try:
@@ -94,7 +94,7 @@ class _Scan:
         return row
 
     def close(self) -> Iterator[PmBlock]:
-        """The file has ended: what is left goes to expat, which says whether it is whole."""
+        """Give what is left to expat, which says whether the file is whole."""
         self._reader.feed(self._rest)
         self._reader.close()
         yield from self._reader.take()
@@ -170,7 +170,7 @@ def _names(data: bytes, bounds: NDArray[np.int64], beyond_ascii: bool) -> list[s
 
 @lru_cache(maxsize=256)
 def _canonical(places: tuple[str, ...]) -> NDArray[np.int64] | None:
-    """The `p` of each column as numbers, None when some `p` is not written as a plain number."""
+    """Return the `p` of each column as numbers, None when some `p` is not written as a plain number."""
     plain = all(
         place.isascii() and place.isdecimal() and place[0] != "0" and len(place) < 10 for place in places
     )

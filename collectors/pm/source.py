@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import codecs
+import gzip
 import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final, cast
 
 from isal import igzip, isal_zlib
 
 from collectors.errors import BadFile
 
+_DAMAGED: Final = (gzip.BadGzipFile, zlib.error, cast("type[Exception]", isal_zlib.error))
 GZIP_MAGIC = b"\x1f\x8b"
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -52,7 +54,7 @@ def is_gzip(head: bytes) -> bool:
 
 
 def sniff(head: bytes) -> bool:
-    """Whether a file that begins so (plain or gzip) is XML, which the PM parser then takes or refuses by name.
+    """Tell whether a file that begins so (plain or gzip) is XML: the PM parser takes it or says why not.
 
     No other collector reads XML, so an unknown root ends as `wrong_root` here and not as an unknown format.
     """
@@ -78,7 +80,7 @@ def utf8_chunks(path: Path, limits: Limits = DEFAULT_LIMITS, size: int = 1 << 20
             yield from _in_utf8(inflated, name)
     except EOFError as error:
         raise BadFile("truncated", "the gzip data end too early", file=name) from error
-    except (igzip.BadGzipFile, isal_zlib.error, zlib.error) as error:
+    except _DAMAGED as error:
         raise BadFile("unreadable", f"damaged gzip data: {error}", file=name) from error
     except OSError as error:
         raise BadFile("unreadable", error.strerror or str(error), file=name) from error
@@ -94,7 +96,7 @@ def _plain(raw: BinaryIO, limits: Limits, size: int, name: str) -> Iterator[byte
 
 def _inflated(raw: BinaryIO, limits: Limits, size: int, name: str) -> Iterator[bytes]:
     total = 0
-    with igzip.IGzipFile(fileobj=raw, mode="rb") as inflater:
+    with igzip.open(raw, "rb") as inflater:  # type: ignore[no-untyped-call]
         while piece := inflater.read(size):
             total += len(piece)
             _check_total(total, limits, name)
@@ -128,7 +130,7 @@ def _in_utf8(pieces: Iterator[bytes], name: str) -> Iterator[bytes]:
 
 
 def _encoding(first: bytes, name: str) -> str | None:
-    """The encoding to translate from, None for UTF-8 and what is part of it."""
+    """Return the encoding to translate from, None for UTF-8 and what is part of it."""
     for mark, encoding in _BYTE_ORDER_MARKS:
         if first.startswith(mark):
             return encoding

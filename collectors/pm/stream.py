@@ -1,7 +1,8 @@
 """The streaming parser of PM files: the reference that the fast scan must equal.
 
-TS 32.435 `measCollecFile` and TS 28.532 `measDataFile`, both value forms, any release of the namespace. It reads with
-expat, keeps one block in memory, and refuses every document type declaration, so no entity is ever expanded.
+TS 32.435 `measCollecFile` and TS 28.532 `measDataFile`, both value forms, any release of the namespace. It
+reads with expat, keeps one block in memory, and refuses every document type declaration, so that there is no
+entity to expand.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
-from functools import lru_cache
 from pathlib import Path
 from typing import Final
 from xml.parsers import expat
@@ -17,16 +17,19 @@ from xml.parsers import expat
 from callcause_error import did_you_mean
 from collectors.errors import BadFile
 from collectors.pm.block import PmBlock
-from collectors.pm.builder import BlockBuilder, FileHead, InfoHead, Row
-from collectors.pm.period import duration_s, instant, period_start
+from collectors.pm.builder import BlockBuilder, Row
+from collectors.pm.heads import FileHead, OpenInfo, numbers_to
+from collectors.pm.period import duration_s, instant
 from collectors.pm.source import DEFAULT_LIMITS, Limits, utf8_chunks
 from collectors.pm.value import read_result, read_suspect
 
 ROOTS: Final = ("measCollecFile", "measDataFile")
 PROBE: Final = "callcause-probe"
 _TEXTS = frozenset({"r", "measType", "measTypes", "measResults", "suspect"})
-_CONTAINERS = frozenset({*ROOTS, "fileHeader", "fileFooter", "fileSender", "measCollec", "measData", "measInfo",
-                         "measEntity", "managedElement", "job", "granPeriod", "repPeriod", "measValue"})  # fmt: skip
+_CONTAINERS = frozenset({
+    *ROOTS, "fileHeader", "fileFooter", "fileSender", "measCollec", "measData", "measInfo", "measEntity",
+    "managedElement", "job", "granPeriod", "repPeriod", "measValue",
+})  # fmt: skip
 _CUT_SHORT = frozenset({
     expat.errors.codes[text]
     for text in (expat.errors.XML_ERROR_NO_ELEMENTS, expat.errors.XML_ERROR_UNCLOSED_TOKEN,
@@ -36,10 +39,10 @@ _NAN = float("nan")
 
 
 def stream_blocks(path: Path, limits: Limits = DEFAULT_LIMITS, zone: tzinfo = UTC) -> Iterator[PmBlock]:
-    """The blocks of a PM file, read as a stream; `zone` holds for times without an offset.
+    """Yield the blocks of a PM file, read as a stream; `zone` holds for times without an offset.
 
-    BadFile with code, file and line for a file that is truncated, not well formed, of another kind, over a limit or
-    without any value. It may come after some blocks, so keep nothing before the iterator has ended.
+    BadFile with code, file and line for a file that is truncated, not well formed, of another kind, over a
+    limit or without any value. It may come after some blocks, so keep nothing before the iterator has ended.
     """
     reader = BlockReader(path, limits, zone)
     for chunk in utf8_chunks(path, limits, size=1 << 16):
@@ -60,7 +63,7 @@ class BlockReader:
         self._any_value = False
         self._stack: list[str] = []
         self._file = FileHead()
-        self._info: _OpenInfo | None = None
+        self._info: OpenInfo | None = None
         self._row: Row | None = None
         self._position: str | None = None
         self._column = 0
@@ -95,7 +98,7 @@ class BlockReader:
             raise self._bad("too_large", f"one text or tag of more than {self._limits.text_bytes} bytes")
 
     def close(self) -> None:
-        """The file has ended: it must be whole and must have held a value."""
+        """Check that the file, which has ended, is whole and held a value."""
         try:
             self._parser.Parse(b"", True)
         except expat.ExpatError as error:
@@ -104,12 +107,12 @@ class BlockReader:
             raise self._bad("empty_yield", "no measurement value in the file")
 
     def take(self) -> list[PmBlock]:
-        """The blocks that are complete."""
+        """Return the blocks that are complete."""
         ready, self._ready = self._ready, []
         return ready
 
     def stands_before_a_row(self) -> bool:
-        """Whether the bytes so far end directly inside a measInfo that is ready for measValues.
+        """Tell whether the bytes so far end directly inside a measInfo that is ready for measValues.
 
         An element of our own is put in. It is seen there, and unseen inside a comment, CDATA or a processing
         instruction. After False the parser is of no more use.
@@ -120,7 +123,7 @@ class BlockReader:
         return self._probed
 
     def open_builder(self) -> BlockBuilder | None:
-        """The builder for rows of the open measInfo (None outside one), with room for a row at least."""
+        """Return the builder for rows of the open measInfo (None outside one), with room for a row."""
         if self._info is None or self._row is not None:
             return None
         if self.builder is None:
@@ -237,7 +240,7 @@ class BlockReader:
     def _start_info(self, attributes: dict[str, str]) -> None:
         if self._info is not None:
             raise self._bad("bad_header", "a measInfo inside a measInfo")
-        self._info = _OpenInfo(attributes.get("measInfoId", ""))
+        self._info = OpenInfo(attributes.get("measInfoId", ""))
 
     def _start_job(self, attributes: dict[str, str]) -> None:
         if self._info:
@@ -270,7 +273,7 @@ class BlockReader:
                 self._add_type(name, None)
         else:  # the usual case, all at once
             info.counters = names
-            info.places = dict(zip(_numbers_to(len(names)), range(len(names)), strict=True))
+            info.places = dict(zip(numbers_to(len(names)), range(len(names)), strict=True))
 
     def _read_type(self, text: str) -> None:
         self._add_type(text.strip(), self._position)
@@ -303,7 +306,7 @@ class BlockReader:
             self._row = None
 
     def _place(self) -> int | None:
-        """The column of the r element that is open; without `p`, columns count up."""
+        """Return the column of the r element that is open; without `p`, columns count up."""
         if self._position is None:
             self._column += 1
             return self._column - 1 if self.builder and self._column <= self.builder.columns else None
@@ -381,45 +384,6 @@ class BlockReader:
         if self.builder and self.builder.rows:
             self._finish_block()
         self.builder = self._info = None
-
-
-class _OpenInfo:
-    """A measInfo whose values have not begun."""
-
-    def __init__(self, meas_info_id: str) -> None:
-        self.meas_info_id, self.job_id = meas_info_id, ""
-        self.durations: dict[str, int] = {}
-        self.ends: dict[str, tuple[datetime, bool]] = {}
-        self.counters: list[str] = []
-        self.places: dict[str, int] = {}
-
-    def close(self, file_begin: datetime | None) -> InfoHead:
-        """Settle the period; granPeriod's own end and duration win, then repPeriod's, then the file's begin."""
-        notes = []
-        period_s = self.durations.get("granPeriod", self.durations.get("repPeriod"))
-        ended = self.ends.get("granPeriod", self.ends.get("repPeriod"))
-        if ended and not ended[1]:
-            notes.append("no_zone")
-        end = ended[0] if ended else None
-        if end is None and file_begin is not None and period_s:
-            end = datetime.fromtimestamp(file_begin.timestamp() + period_s, UTC)
-            notes.append("no_period_end")
-        if end is not None and period_s is None and file_begin is not None and end > file_begin:
-            period_s = int((end - file_begin).total_seconds())
-            notes.append("no_period_duration")
-        if end is None or not period_s:
-            raise ValueError("neither granPeriod nor the file header says when the period begins and ends")
-        if file_begin is not None and end <= file_begin:
-            notes.append("end_before_begin")
-        begin = period_start(end, period_s)
-        return InfoHead(
-            self.meas_info_id, self.job_id, begin, end, period_s, tuple(self.counters), tuple(notes)
-        )
-
-
-@lru_cache(maxsize=64)
-def _numbers_to(count: int) -> tuple[str, ...]:
-    return tuple(str(number) for number in range(1, count + 1))
 
 
 _ON_START = {

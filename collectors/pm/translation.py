@@ -1,4 +1,4 @@
-"""From the counters of a file to the counters that are wanted: which column is what, and how targets are computed."""
+"""From the counters of a file to those that are wanted: what each column is, how each target is computed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Wanted:
         return name in self.names or any(fnmatchcase(name, pattern) for pattern in self.patterns)
 
     def spelled(self, written: str) -> str | None:
-        """The wanted name that is written so, None when none is."""
+        """Return the wanted name that is written so, None when none is."""
         if written in self.names:
             return written
         return self.by_spelling.get(loose(written)) or (written if self.has(written) else None)
@@ -76,7 +76,7 @@ class Translation:
         self._plans: dict[tuple[str, ...], Plan] = {}
 
     def plan(self, counters: tuple[str, ...]) -> Plan:
-        """The plan for one list of counters; kept, as most blocks of a network have the same few lists."""
+        """Return the plan for one list of counters; kept, as a network has only a few lists."""
         if counters not in self._plans:
             self._plans[counters] = self._new_plan(counters)
         return self._plans[counters]
@@ -99,7 +99,7 @@ class Translation:
         return plan
 
     def targets(self, columns: Iterable[str]) -> list[pl.Expr]:
-        """Expressions for all wanted counters that the columns give, sorted by name; null where a part is unknown."""
+        """Return expressions for wanted counters that the columns give, sorted; null if a part is unknown."""
         there = set(columns)
         found = []
         for target in sorted({*self._ways, *(name for name in there if self._wanted.has(name))}):

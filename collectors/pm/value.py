@@ -32,7 +32,7 @@ _NO_VALUE = float("nan")
 
 
 def read_number(text: str) -> float:
-    """The number in `text` (blanks stripped), NaN for a no-value; ValueError for any other text."""
+    """Return the number in `text` (blanks stripped), NaN for a no-value; ValueError for any other text."""
     if text.isascii() and text.isdecimal():
         return float(text)
     if _NUMBER.fullmatch(text):
@@ -45,7 +45,7 @@ def read_number(text: str) -> float:
 
 
 def read_result(text: str) -> float | tuple[float, ...]:
-    """A number, or the numbers of a comma list (per QCI, or a distribution); NaN where nothing is written.
+    """Return a number, or those of a comma list (per QCI, or a distribution); NaN where nothing is written.
 
     A list in which no place holds a value is no value. ValueError for text that is neither.
     """
@@ -57,5 +57,5 @@ def read_result(text: str) -> float | tuple[float, ...]:
 
 
 def read_suspect(text: str) -> bool:
-    """Whether a suspect flag (xs:boolean) is set; what is neither true nor false counts as suspect."""
+    """Tell whether a suspect flag (xs:boolean) is set; what is neither true nor false counts as suspect."""
     return text.strip().lower() not in ("false", "0", "")
