@@ -20,14 +20,14 @@ NAMES = dict.fromkeys(("name", "node_id", "node_type"), pl.String())
 
 def plain_name(name: pl.Expr) -> pl.Expr:
     """Bring a node name to the form that is compared."""
-    bare = name.str.strip_chars().str.to_lowercase().str.replace(r"^sips?:", "")
-    return bare.str.replace(r"[;?].*$", "").str.replace(r":\d+$", "")
+    bare = name.str.strip_chars().str.to_lowercase().str.replace(r"^sips?:", "").str.replace(r"[;?].*$", "")
+    return bare.str.replace(r"^(\[[^\]]*\]|[^:]*):\d+$", "$1")
 
 
 def node_names(root: Path, ledger: Ledger) -> pl.DataFrame:
     """Every plain name of the inventory with its node: name, node_id, node_type.
 
-    A name that two nodes claim goes to the first of them by id.
+    A name that two nodes claim names neither of them.
     """
     segments = ledger.segments("node")
     if not segments:
@@ -38,12 +38,7 @@ def node_names(root: Path, ledger: Ledger) -> pl.DataFrame:
     given = rows.select("names", "node_id", "node_type").explode("names", empty_as_null=True, keep_nulls=True)
     own = rows.select(pl.col("node_id").alias("names"), "node_id", "node_type")
     named = pl.concat([own, given]).select(plain_name(pl.col("names")).alias("name"), "node_id", "node_type")
-    return (
-        named.drop_nulls("name")
-        .sort("node_id")
-        .unique("name", keep="first", maintain_order=True)
-        .sort("name")
-    )
+    return named.drop_nulls("name").unique().unique("name", keep="none").sort("name")
 
 
 def resolve(rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:

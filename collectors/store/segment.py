@@ -20,7 +20,7 @@ import polars as pl
 
 from collectors.store.ledger import Ledger, Segment
 
-ROW_GROUP = 16_384
+ROW_GROUP = 8_192  # about three cells of four weeks of quarter-hours: one cell is read without its neighbours
 RETIRED_GRACE_S = 600.0  # readers that took the names of files before a refresh may still open them
 DATA_FOLDERS = ("segments", "records", "shards")
 
@@ -64,11 +64,15 @@ class Aside:
         """Return a name for a new file."""
         return self.folder / f"{uuid.uuid4().hex}.parquet"
 
-    def write(self, frame: pl.DataFrame, *, row_group: int = ROW_GROUP, level: int = 1) -> Path:
-        """Write a frame as Parquet and sync it."""
+    def write(self, frame: pl.DataFrame, *, row_group: int = ROW_GROUP, fast: bool = False) -> Path:
+        """Write a frame as Parquet and sync it; `fast` to read rather than small."""
         path = self.path()
         frame.write_parquet(
-            path, compression="zstd", compression_level=level, statistics=True, row_group_size=row_group
+            path,
+            compression="lz4" if fast else "zstd",
+            compression_level=None if fast else 1,
+            statistics=True,
+            row_group_size=row_group,
         )
         sync(path)
         return path

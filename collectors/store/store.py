@@ -15,8 +15,10 @@ from collectors.store import batch as batches
 from collectors.store import history, series, tables
 from collectors.store.batch import Batch
 from collectors.store.ledger import FileEntry, FileState, Ledger, SourceFile
+from collectors.store.placement import UNMATCHED, UNMATCHED_PREFIX
 from collectors.store.refresh import Refresh, Refreshed, Rematch
 from collectors.store.segment import Aside, locked, sweep
+from collectors.store.shards import COUNTERS
 from collectors.store.tables import LINE, PENDING, RECENT, SOURCE
 
 
@@ -105,6 +107,14 @@ class Store:
         with locked(self.root / "refresh.lock"):
             return Refresh(self.root, self.aside, self.ledger, self.catalogue).run(rematch)
 
+    def remember(self, name: str, value: str) -> str:
+        """Keep a fact about the store the first time; returns what the store remembers."""
+        with self.ledger.transaction():
+            known = self.ledger.fact(name)
+            if known is None:
+                self.ledger.set_fact(name, value)
+        return value if known is None else known
+
     # --- reading
 
     def records(self, kind: str) -> pl.LazyFrame:
@@ -129,6 +139,15 @@ class Store:
     ) -> pl.DataFrame:
         """Wide counter rows with a period start in [start, end), sorted by entity and time."""
         return series.counters(self.root, self.ledger, entities, series.span(start, end))
+
+    def unmatched(self) -> dict[str, int]:
+        """Counter rows of objects that no inventory row has, by object."""
+        segments = [s for s in self.ledger.segments(COUNTERS) if s.part in (PENDING, RECENT, UNMATCHED)]
+        if not segments:
+            return {}
+        rows = tables.read(self.root, segments).select("entity")
+        rows = rows.filter(pl.col("entity").str.starts_with(UNMATCHED_PREFIX))
+        return dict(rows.group_by("entity").len().sort("entity").collect().iter_rows())
 
     def kpis(
         self, entities: Sequence[str], kpi_ids: Sequence[str], start: datetime, end: datetime

@@ -139,7 +139,7 @@ def _touched(root: Path, ledger: Ledger, kind: str, fresh: pl.DataFrame) -> set[
 def _write(aside: Aside, kind: str, part: str, frame: pl.DataFrame) -> tuple[Path, Segment]:
     first = ORDER.get(kind, (TIME[kind],) if kind in TIME else ())
     order = [*first, *(c for c in identity(kind) if c not in first)]
-    path = aside.write(frame.sort(order), row_group=ROW_GROUP if kind in ORDER else 4 * ROW_GROUP)
+    path = aside.write(frame.sort(order), row_group=ROW_GROUP if kind in ORDER else 8 * ROW_GROUP)
     start, end = time_range(frame, TIME.get(kind))
     name = f"records/{kind}/{part}-{path.stem}.parquet"
     return path, Segment(name, kind, part, frame.height, start, end)
