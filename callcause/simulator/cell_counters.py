@@ -66,14 +66,14 @@ def cell_counters(physics: Radio, parts: int, rng: np.random.Generator) -> dict[
     signalled = _binomial(rrc_ok, c["s1_fail"], rng)
     out["RRC.ConnEstabAtt.sum"], out["RRC.ConnEstabSucc.sum"] = rrc, rrc_ok
     out["S1SIG.ConnEstabAtt"], out["S1SIG.ConnEstabSucc"] = rrc_ok, signalled
-    _bearers(out, c, calls, traffic, rng)
+    _bearers(out, c, calls, traffic, parts, rng)
     _mobility(out, c, calls, rrc, traffic, rng)
     _load(out, physics, parts, users, rng)
     _voice_bearer(out, physics, c, parts, rng)
     return out
 
 
-def _bearers(out: dict[str, Grid], c: dict[str, Grid], calls: NDArray[np.int64], traffic: Grid,
+def _bearers(out: dict[str, Grid], c: dict[str, Grid], calls: NDArray[np.int64], traffic: Grid, parts: int,
              rng: np.random.Generator) -> None:
     initial = rng.binomial(calls, 0.06)
     added = calls - initial
@@ -93,8 +93,8 @@ def _bearers(out: dict[str, Grid], c: dict[str, Grid], calls: NDArray[np.int64],
     out["ERAB.EstabIncHoSuccNbr.1"], out["ERAB.RelActNbr.1"] = hand_in, dropped
     talk = rng.gamma(np.maximum(calls, 1) * 2.0, 42.0)
     out["ERAB.SessionTimeQCI.1"] = np.floor(np.where(calls > 0, talk, 0))
-    out["ERAB.UsageNbrMean.1"] = np.round(out["ERAB.SessionTimeQCI.1"] / (3600.0 if traffic.size == 0 else 3600.0), 3)
-    out["ERAB.EstabTimeMean.1"] = np.round(c["bearer_time_ms"], 1)
+    out["ERAB.UsageNbrMean.1"] = np.round(out["ERAB.SessionTimeQCI.1"] * parts / 3600.0, 3)
+    out["ERAB.EstabTimeMean.1"] = np.where(calls > 0, np.round(c["bearer_time_ms"], 1), np.nan)
     split = rng.multinomial(dropped, [0.05, 0.6, 0.12, 0.15, 0.08])
     for i, cause in enumerate(RELEASE_CAUSES):
         out[f"UECNTX.RelReq.{cause}"] = split[..., i] + (rng.poisson(40 * traffic) if cause == "20" else 0)

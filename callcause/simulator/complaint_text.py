@@ -84,7 +84,7 @@ def symptom(category: str, cause: str, kind: str, role: str, language: str, rng:
     if kind == "out_of_scope":
         return _pick(SYMPTOMS["out_of_scope"][language], rng)
     if category == "csfb":
-        return _pick(STAGE.get(cause, SYMPTOMS[f"csfb_{kind or 'why'}"])[language], rng)
+        return _pick(STAGE.get(cause, SYMPTOMS["csfb_stage" if kind == "stage" else "csfb_why"])[language], rng)
     if category == "access" and role == "mt":
         return _pick(MT[language], rng)
     if category == "access":

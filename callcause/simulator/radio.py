@@ -65,7 +65,7 @@ def normal_tail(limit: float, mean: Array, deviation: float) -> Array:
 
 def mean_opinion_score(loss: Array, delay_ms: Array, narrow_band: NDArray[np.bool_]) -> Array:
     """E-model: R from loss (Ie_eff with Bpl 10) and delay, then MOS of ITU-T G.107."""
-    impairment = np.where(narrow_band, 17.0, 0.0)
+    impairment = np.where(narrow_band, 34.0, 0.0)
     impairment = impairment + (95.0 - impairment) * loss / (loss / 1.3 + 10.0)
     delay = 0.024 * delay_ms + 0.11 * np.maximum(delay_ms - 177.3, 0.0)
     rating = np.clip(97.0 - impairment - delay, 0.0, 100.0)

@@ -6,6 +6,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 
 from callcause.simulator import inventory, pm_files, sample_tables
 from callcause.simulator.attempts import assign_nodes, background_calls, joined, registrations, steer_customers
@@ -18,7 +19,7 @@ from callcause.simulator.period import Period, default_period
 from callcause.simulator.registration_records import registration_records
 from callcause.simulator.state import State, build_state
 from callcause.simulator.subscribers import Population, build_population
-from callcause.simulator.tables import frame, write_csv, write_parquet
+from callcause.simulator.tables import frame, spoiled, write_csv, write_parquet
 from callcause.simulator.topology import Network, build_network
 from callcause.simulator.traffic import hourly_profile
 from callcause_error import UsageError
@@ -78,11 +79,20 @@ def _write_records(folder: Path, network: Network, people: Population, state: St
         background_calls(network, people, incidents, period, state.profile, serving, rng),
     )
     records = CallRecords(calls, network, people, state, rng)
-    write_csv(frame(records.legs(), period), folder / "records" / "call.csv")
+    legs = records.legs()
+    write_csv(_with_bad_rows(frame(legs, period), "final_status", "48O", people), folder / "records" / "call.csv")
     write_parquet(frame(records.slices(streams["voice"]), period), folder / "records" / "voice_slice.parquet")
     attempts = registrations(network, people, incidents, period, state.profile, serving, streams["registrations"])
     table = registration_records(attempts, network, people, state, streams["registration records"])
-    write_csv(frame(table, period), folder / "records" / "registration.csv")
+    registered = _with_bad_rows(frame(table, period), "rsrp", "n/a dBm", people)
+    write_csv(registered, folder / "records" / "registration.csv")
+
+
+def _with_bad_rows(table: pl.DataFrame, column: str, text: str, people: Population) -> pl.DataFrame:
+    """Two rows of other users hold a value that no reader can take."""
+    others = pl.Series(people.columns["imsi"][-500:].tolist())
+    rows = table.with_row_index("row").filter(pl.col("imsi").is_in(others.implode()))["row"]
+    return spoiled(table, column, text, rows.head(2).to_list())
 
 
 def _write_inventory(folder: Path, network: Network, people: Population, incidents: list[Incident], period: Period,

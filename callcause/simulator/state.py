@@ -18,7 +18,7 @@ Grid = NDArray[np.float64]
 
 # quantity -> (mean of the level of an object, spread between objects, noise from hour to hour)
 CELL_QUANTITIES: dict[str, tuple[float, float, float]] = {
-    "coverage_loss_db": (0.0, 1.0, 0.1),     # extra loss, both directions
+    "coverage_loss_db": (0.0, 2.5, 0.1),     # extra loss, both directions
     "uplink_loss_db": (0.0, 0.8, 0.1),       # extra loss, uplink only
     "ul_noise_dbm": (-117.0, 0.9, 0.3),      # noise and interference per PRB
     "dl_noise_rise_db": (0.0, 0.5, 0.1),     # downlink interference above the planned one

@@ -64,6 +64,14 @@ def write_csv(table: pl.DataFrame, path: Path) -> None:
     with_offset(table).write_csv(path)
 
 
+def spoiled(table: pl.DataFrame, column: str, text: str, rows: list[int]) -> pl.DataFrame:
+    """The table as text with a few cells that a broken probe wrote."""
+    written = with_offset(table).with_columns(pl.col(column).cast(pl.String))
+    broken = pl.Series(rows, dtype=pl.UInt32)
+    here = pl.int_range(pl.len(), dtype=pl.UInt32).is_in(broken.implode())
+    return written.with_columns(pl.when(here).then(pl.lit(text)).otherwise(pl.col(column)).alias(column))
+
+
 def write_parquet(table: pl.DataFrame, path: Path) -> None:
     """Parquet with instants in UTC."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -28,7 +28,7 @@ ACCESS: tuple[Fault, ...] = (
       config={"gbr_limit": (20.0, 15.0)}, cell={"gbr_share": (12.0, 20.0), "qci1_fail": (0.02, 0.08)}),
     A("acc-poor-coverage", scope="cell", event=("setup_lost_radio",), hazard=(0.02, 0.08),
       cell={"coverage_loss_db": (15.0, 24.0), "drop": (0.002, 0.01), "reestablish": (0.002, 0.01)},
-      edge_db=(14.0, 22.0), weight=1.3),
+      edge_db=(8.0, 16.0), weight=1.3),
     A("acc-uplink-interference", scope="cell", event=("setup_lost_radio", "no_100_radio"), hazard=(0.03, 0.1),
       cell={"ul_noise_dbm": (9.0, 20.0), "rach_fail": (0.01, 0.07), "drop": (0.002, 0.012)}),
     A("acc-missing-neighbour", scope="cell", event=("setup_lost_update",), hazard=(0.02, 0.07),

@@ -22,7 +22,7 @@ DROP: tuple[Fault, ...] = (
       before_h=(0.03, 0.08), lasts_h=(0.2, 0.6)),
     D("drop-weak-coverage", scope="cell", event=("rlf",), hazard=(0.03, 0.1),
       cell={"coverage_loss_db": (15.0, 24.0), "drop": (0.003, 0.015), "reestablish": (0.002, 0.01)},
-      edge_db=(14.0, 24.0), weight=1.6),
+      edge_db=(8.0, 16.0), weight=1.6),
     D("drop-uplink-limited", scope="cell", event=("rlf_uplink",), hazard=(0.02, 0.08),
       cell={"uplink_loss_db": (25.0, 33.0), "drop": (0.003, 0.012), "reestablish": (0.001, 0.006)},
       edge_db=(2.0, 8.0)),

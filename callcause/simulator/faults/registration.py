@@ -57,7 +57,7 @@ REGISTRATION: tuple[Fault, ...] = (
       node={"third_party_fail": (0.05, 0.4)}, decisive="registration", **SHORT),
     R("reg-registration-lost", event=("reg_lost_expiry", "reg_lost_hss", "reg_lost_cscf"), decisive="registration"),
     R("reg-weak-coverage-or-interference", scope="cell", event=("reg_radio_silent",), hazard=(0.02, 0.08),
-      cell={"coverage_loss_db": (15.0, 24.0), "rach_fail": (0.01, 0.05)}, edge_db=(14.0, 22.0)),
+      cell={"coverage_loss_db": (15.0, 24.0), "rach_fail": (0.01, 0.05)}, edge_db=(8.0, 16.0)),
     R("reg-weak-coverage-or-interference", scope="cell", event=("reg_radio_silent",), hazard=(0.02, 0.1),
       cell={"ul_noise_dbm": (9.0, 19.0), "rach_fail": (0.02, 0.08), "drop": (0.002, 0.01)}),
     R("reg-hss-unavailable-or-overloaded", scope="node", node_type="hss", hazard=(0.1, 0.5), weight=2.5,
