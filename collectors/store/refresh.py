@@ -205,9 +205,11 @@ class Refresh:
         segments = self.ledger.segments(KEPT)
         if not segments or touched.is_empty():
             return pl.DataFrame(schema=schema)
-        wanted = sorted(self.catalogue.counters)
-        rows = tables.read(self.root, segments).filter(pl.col("suspect"), pl.col("counter").is_in(wanted))
-        found = self._with_names(rows.select("entity", "entity_kind", "period_start", "counter").collect())
+        rows = tables.read(self.root, segments).filter(pl.col("suspect"))
+        named = pl.col("target") if "target" in rows.collect_schema() else pl.lit(None, pl.String)
+        columns = ("entity", "entity_kind", "period_start", pl.coalesce(named, "counter").alias("counter"))
+        found = self._with_names(rows.select(*columns).collect())
+        found = found.filter(pl.col("counter").is_in(sorted(self.catalogue.counters)))
         found = found.with_columns(pl.col("period_start").dt.truncate("1h")).select(list(schema)).unique()
         return found.join(touched, on=TOUCHED.names(), how="semi")
 

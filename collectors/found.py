@@ -1,0 +1,108 @@
+"""Files to ingest: found below paths, recognised by their content, hashed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from callcause_error import UsageError
+from collectors.errors import BadFile
+from collectors.pm.source import sniff
+from collectors.store.ledger import SourceFile
+
+HEAD_BYTES = 4096
+TRUTH_HEADER = b"ticket_id,cause_id"
+NOT_DATA = frozenset({"readme", "readme.md", "readme.txt", "license", "license.txt", "notice", "sha256sums"})
+PARQUET_MAGIC = b"PAR1"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file to ingest, as it was when it was looked at."""
+
+    source: SourceFile
+    path: Path
+    stamp: tuple[int, int]  # size, time of last change in ns
+
+
+def walk(paths: Iterable[Path]) -> list[Path]:
+    """List all files below the paths, each once, sorted. UsageError for a path that is not there."""
+    found: dict[Path, None] = {}
+    for path in paths:
+        if not path.exists():
+            raise UsageError("no such file or folder", file=str(path))
+        for file in sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]:
+            found[file] = None
+    return list(found)
+
+
+def recognise(path: Path, head: bytes) -> str:
+    """Tell a file by its first bytes: `pm`, `table`, or `skip:<reason>`; BadFile when it is nothing known."""
+    if path.name.startswith(".") or path.name.lower() in NOT_DATA:
+        return "skip:not data"
+    if not head.strip():
+        raise BadFile("empty_file", "the file is empty", file=str(path))
+    if head.lstrip(b"\xef\xbb\xbf").startswith(TRUTH_HEADER):
+        return "skip:ignored truth"
+    if sniff(head):
+        return "pm"
+    if head.startswith((PARQUET_MAGIC, b"\x1f\x8b")):
+        return "table"
+    if b"\0" in head or head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"[")) or b"," not in head:
+        raise BadFile("not_recognised", "neither a PM file nor a record table", file=str(path))
+    return "table"
+
+
+def look(path: Path) -> tuple[str, Found]:
+    """Recognise a file and hash its content; BadFile when it cannot be read or is nothing known."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+            status = path.stat()
+            kind = recognise(path, head)
+            if kind.startswith("skip:"):
+                return kind, Found(SourceFile(str(path), "", status.st_size), path, (0, 0))
+            file.seek(0)
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise BadFile("unreadable", f"cannot be read: {error.strerror}", file=str(path)) from error
+    return kind, Found(
+        SourceFile(str(path), digest, status.st_size), path, (status.st_size, status.st_mtime_ns)
+    )
+
+
+def check_unchanged(path: Path, stamp: tuple[int, int]) -> None:
+    """Refuse a file that was written to while it was read: its hash is not that of the rows."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise BadFile(
+            "unreadable", f"went away while it was read: {error.strerror}", file=str(path)
+        ) from error
+    if (status.st_size, status.st_mtime_ns) != stamp:
+        raise BadFile("changing", "the file changed while it was read", file=str(path))
+
+
+def source_of(path: Path) -> SourceFile:
+    """Name a source for a file in quarantine; one that cannot be read is known by its path."""
+    try:
+        with path.open("rb") as file:
+            return SourceFile(str(path), hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size)
+    except OSError:
+        return SourceFile(str(path), hashlib.sha256(b"path:" + str(path).encode()).hexdigest(), 0)
+
+
+def batches_of(files: Sequence[Found], most_bytes: int, most_files: int) -> Iterator[list[Found]]:
+    """Part files into groups of bounded size, in order."""
+    group: list[Found] = []
+    size = 0
+    for found in files:
+        if group and (size + found.source.size > most_bytes or len(group) >= most_files):
+            yield group
+            group, size = [], 0
+        group.append(found)
+        size += found.source.size
+    if group:
+        yield group
