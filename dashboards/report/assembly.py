@@ -15,10 +15,12 @@ from collectors.store.store import Store
 from dashboards.report.course import Course
 from dashboards.report.story import Story
 from diagnosis.engine import DiagnosisBatch
+from diagnosis.evidence import Evidence
 from runbooks.loader import Runbooks
 
 DAYS_BEFORE, DAYS_AFTER, WEEKS = 7, 1, 4
 COURSES = 4
+TICKET_FIELDS = ("description", "occurred_at", "received_at")
 HOUR = timedelta(hours=1)
 MAD_WIDTH = 3.0
 
@@ -26,8 +28,8 @@ MAD_WIDTH = 3.0
 def assemble(store: Store, batch: DiagnosisBatch, runbooks: Runbooks, catalogue: Catalogue) -> list[Story]:
     """Return a story a ticket, in the order of the batch."""
     results = batch.results()
-    tickets = {row["id"]: row for row in batch.tickets.iter_rows(named=True)}
-    related = batch.related()
+    tickets = _tickets(batch)
+    related = _related(batch)
     calls = _rows(store, "call", {i for item in related.values() for i in item.get("call", ())})
     registrations = _rows(
         store, "registration", {i for item in related.values() for i in item.get("registration", ())}
@@ -42,6 +44,22 @@ def assemble(store: Store, batch: DiagnosisBatch, runbooks: Runbooks, catalogue:
         )
         for result in results
     ]
+
+
+def _tickets(batch: DiagnosisBatch) -> dict[str, dict[str, Any]]:
+    frame = batch.readings.frame.select(pl.col(f"ticket.{name}").alias(name) for name in TICKET_FIELDS)
+    return dict(zip(batch.ticket_ids, frame.iter_rows(named=True), strict=True))
+
+
+def _related(batch: DiagnosisBatch) -> dict[str, dict[str, list[str]]]:
+    """Return the ids of the own records of each ticket, by kind."""
+    found: dict[str, dict[str, list[str]]] = {ticket: {} for ticket in batch.ticket_ids}
+    if not isinstance(batch.readings, Evidence):
+        return found
+    for kind in ("call", "registration"):
+        for row, record in batch.readings.related[kind].select("row", "id").iter_rows():
+            found[batch.ticket_ids[row]].setdefault(kind, []).append(record)
+    return found
 
 
 def _rows(store: Store, kind: str, ids: set[str]) -> dict[str, dict[str, Any]]:
@@ -79,7 +97,10 @@ def _courses(
 def _kpi_of(check: Mapping[str, Any], runbooks: Runbooks, catalogue: Catalogue) -> str | None:
     if check["outcome"] not in ("HIT", "MISS") or not isinstance(check["reading"], float):
         return None
-    names = (check.get("name"), *(t.name for c in runbooks.checks[check["id"]].conditions for t in c.terms))
+    names = (
+        check.get("name"),
+        *(t.name for c in runbooks.checks[check["id"]].conditions for t in c.condition.terms),
+    )
     return next((name for name in names if name in catalogue.ids()), None)
 
 

@@ -100,8 +100,11 @@ class Renderer:
 
     def _department(self, cause: dict[str, Any]) -> Markup:
         known = self._causes.get(cause["id"])
-        if known and known.departments and known.departments[0].en == cause["department"]:
-            return words.both(known.departments[0].en, known.departments[0].zh)
+        if known and cause["department"].startswith(known.departments[0].en):
+            return words.both(
+                "; ".join(item.en for item in known.departments),
+                "; ".join(item.zh for item in known.departments),
+            )
         return words.both(cause["department"], cause["department"])
 
     def _question(self, check_id: str) -> Markup:
