@@ -1,7 +1,7 @@
 """Calibration: from log-odds sums to probabilities that can be believed.
 
-The numbers are data (`data/calibration.yaml`). `fit` finds the temperatures again from diagnosed tickets whose
-cause is known.
+The numbers are data (`data/calibration.yaml`). `fit` finds the temperatures again from diagnosed
+tickets whose cause is known.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 FILE = Path(__file__).parent / "data" / "calibration.yaml"
-_GRID = np.exp(np.linspace(np.log(0.3), np.log(4.0), 60))
+_GRID = np.exp(np.linspace(np.log(0.3), np.log(8.0), 80))
 Floats = NDArray[np.float64]
 
 
@@ -71,7 +71,7 @@ def _best_temperature(scores: Floats, truth: NDArray[np.int64]) -> float:
 
 
 def calibration_error(confidence: Floats, right: NDArray[np.bool_], bins: int = 10) -> float:
-    """Expected calibration error: mean |confidence - share right| over equal-width bins, weighted by size."""
+    """Return the expected calibration error: |confidence - share right| over equal bins, by size."""
     if not confidence.size:
         return 0.0
     at = np.minimum((confidence * bins).astype(int), bins - 1)

@@ -41,17 +41,17 @@ class Classification:
     @property
     def best(self) -> NDArray[np.int64]:
         """Number of the most probable category of each ticket."""
-        return self.probability.argmax(axis=1)
+        return np.asarray(self.probability.argmax(axis=1))
 
     def decided_by(self) -> NDArray[np.int64]:
-        """Number of the source that spoke most for the winner against the mean of the others; text on a tie."""
+        """Return the number of the source that spoke most for the winner against the others."""
         rows = np.arange(len(self.said))
         winner = self.said[rows, :, self.best]
         lead = winner - (self.said.sum(axis=2) - winner) / (len(CATEGORIES) - 1)
-        return (lead + np.array([0, 1e-9, 0, 0])).argmax(axis=1)
+        return np.asarray((lead + np.array([0, 1e-9, 0, 0])).argmax(axis=1))
 
     def result(self, row: int) -> dict[str, Any]:
-        """The `category` object of the contract."""
+        """Return the `category` object of the contract."""
         best = int(self.best[row])
         decided = int(self.decided_by_row(row))
         return {
@@ -62,7 +62,7 @@ class Classification:
         }
 
     def decided_by_row(self, row: int) -> int:
-        """Number of the deciding source of one ticket."""
+        """Return number of the deciding source of one ticket."""
         return int(
             Classification(
                 self.probability[row : row + 1], self.said[row : row + 1], self.frame
@@ -90,20 +90,23 @@ def classify(frame: pl.DataFrame) -> Classification:
 
 
 def _columns(frame: pl.DataFrame) -> pl.DataFrame:
-    """The columns that classification reads, absent ones as nulls, and the evidence flags."""
-    wanted = {
+    """Return the columns that classification reads, absent ones as nulls, and the evidence flags."""
+    wanted: dict[str, pl.DataType | type[pl.DataType]] = {
         "ticket.category": pl.String, "ticket.category_confidence": pl.Float64, TEXT: pl.String,
-        **dict.fromkeys(_weights()["answers"], pl.String), "call.csfb_flag": pl.Boolean, "call.t_200": pl.Datetime("us", "UTC"),
+        **dict.fromkeys(_weights()["answers"], pl.String), "call.csfb_flag": pl.Boolean,
+        "call.t_200": pl.Datetime("us", "UTC"),
         "call.final_status": pl.Float64, "call.releasing_side": pl.String, "abnormal_reason": pl.Boolean,
         "registration.final_status": pl.Float64, "out_of_scope_text": pl.Boolean,
     }  # fmt: skip
-    chosen = [
-        (pl.col(name).cast(dtype, strict=False) if name in frame.columns and not isinstance(dtype, pl.Datetime) else
-         pl.col(name) if name in frame.columns else pl.lit(None, dtype)).alias(name)
-        for name, dtype in wanted.items()
-    ]  # fmt: skip
+    chosen = [_taken(frame, name, dtype).alias(name) for name, dtype in wanted.items()]
     columns = frame.select(pl.first().is_null().alias("_row"), *chosen).drop("_row")
     return columns.with_columns(**_evidence_flags())
+
+
+def _taken(frame: pl.DataFrame, name: str, dtype: pl.DataType | type[pl.DataType]) -> pl.Expr:
+    if name not in frame.columns:
+        return pl.lit(None, dtype)
+    return pl.col(name) if frame.schema[name] == dtype else pl.col(name).cast(dtype, strict=False)
 
 
 def _evidence_flags() -> dict[str, pl.Expr]:
@@ -123,7 +126,7 @@ def _evidence_flags() -> dict[str, pl.Expr]:
 
 
 def _from_ticket(columns: pl.DataFrame) -> Floats:
-    """The front office is right with its own confidence, kept inside a range: it is never certain."""
+    """Read the front office's category: right with its own confidence, never certain."""
     low, high = _weights()["ticket_right_range"]
     confidence = columns["ticket.category_confidence"].fill_null(_weights()["ticket_right"]).fill_nan(None)
     right = np.clip(confidence.fill_null(_weights()["ticket_right"]).to_numpy(), low, high)

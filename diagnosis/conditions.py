@@ -29,7 +29,7 @@ class Readings(Protocol):
         ...
 
     def known(self, name: str) -> pl.Expr:
-        """True where the value is known, also where it is known to be empty."""
+        """Return True where the value is known, also where it is known to be empty."""
         ...
 
     def reason(self, name: str) -> pl.Expr:
@@ -61,7 +61,7 @@ class Place(Protocol):
 
 
 def condition_expr(condition: Condition, readings: Readings, limits: Limits | None = None) -> pl.Expr:
-    """True, false or null (NO_DATA) per ticket."""
+    """Return true, false or null (NO_DATA) per ticket."""
     if condition.sql is not None:
         missing = [name for name in condition.names if name not in readings.frame.columns]
         return pl.lit(None, pl.Boolean) if missing else pl.sql_expr(condition.sql)
@@ -69,18 +69,18 @@ def condition_expr(condition: Condition, readings: Readings, limits: Limits | No
 
 
 def comparison_expr(term: Comparison, readings: Readings, limits: Limits) -> pl.Expr:
-    """True, false or null per ticket for one `name op value` term."""
+    """Return true, false or null per ticket for one `name op value` term."""
     dtype = readings.frame.schema.get(term.name)
-    if dtype is None or dtype == pl.Null:
+    if dtype is None:
         return pl.lit(None, pl.Boolean)
-    compared = _compare(pl.col(term.name), dtype, term, limit_expr(term, limits))
+    compared = _compare(pl.col(term.name), dtype, term, limit_expr(term, limits)).cast(pl.Boolean)
     empty = pl.lit(term.name in EMPTY_DIFFERS and term.op in ("!=", "not in"))
     is_known_empty = pl.col(term.name).is_null() & readings.known(term.name)
     return pl.when(is_known_empty).then(empty).otherwise(compared)
 
 
 def limit_expr(term: Comparison, limits: Limits) -> pl.Expr | None:
-    """The limit of an ordering term where the operator or the region overrides it, else None."""
+    """Return the limit of an ordering term where the operator or the region overrides it, else None."""
     if term.op not in ("<", "<=", ">", ">="):
         return None
     default = float(limits.get("", {}).get(term.name, float(term.values[0])))
@@ -95,6 +95,8 @@ def limit_expr(term: Comparison, limits: Limits) -> pl.Expr | None:
 
 
 def _compare(column: pl.Expr, dtype: pl.DataType, term: Comparison, limit: pl.Expr | None) -> pl.Expr:
+    if dtype == pl.Null:
+        return pl.lit(None, pl.Boolean)
     if limit is not None:
         number = column.cast(pl.Float64, strict=False)
         return {"<": number < limit, "<=": number <= limit, ">": number > limit, ">=": number >= limit}[

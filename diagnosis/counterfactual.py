@@ -22,7 +22,7 @@ _TRIES = 3
 
 @dataclass(frozen=True)
 class Flip:
-    """One outcome changed: `row` and `cause` it is asked for, the entry, its new state, and who leads then."""
+    """One outcome changed: the row and cause it is asked for, the entry, its new state, who leads then."""
 
     row: int
     cause: int
@@ -64,8 +64,8 @@ def find_flips(
 ) -> dict[tuple[int, int], Flip]:
     """(row, cause) -> flip for every listed cause of every row; absent where no single reading would do.
 
-    `total`: tickets x causes as ranked; `listed`: causes shown per row, the leader first; `forced`: rows whose first
-    cause is first by rule, so that only its own hits can be taken away.
+    `total`: tickets x causes as ranked; `listed`: causes shown per row, leader first; `forced`: rows whose
+    first cause is first by rule, so that only its own hits can be taken away.
     """
     candidates = [
         flip
@@ -93,9 +93,8 @@ def _candidates(
     margin = score[lead] - max((score[c] for c in causes[1:]), default=score[lead])
     away = [Flip(row, lead, e, MISS) for e in weights.supports[lead] if state[e.number] == HIT]
     away = [f for f in away if forced[row] or f.entry.spec.hit - f.entry.spec.miss > margin]
-    toward = [] if forced[row] else [
-        Flip(row, lead, f.entry, f.state) for c in causes[1:] for f in _towards(weights, state, row, c, score[lead] - score[c])
-    ]  # fmt: skip
+    toward = [] if forced[row] else [f for f in flips if state[f.entry.number] == NO_DATA]
+    toward = [Flip(row, lead, f.entry, f.state) for f in toward]
     both = sorted(
         away + [f for f in toward if state[f.entry.number] == NO_DATA],
         key=lambda f: (_size(f), f.entry.number),
@@ -104,13 +103,17 @@ def _candidates(
 
 
 def _towards(weights: Weights, state: States, row: int, cause: int, margin: float) -> list[Flip]:
-    """Readings that would lift the cause over the margin: what is not known first, then the smallest."""
-    found = [
-        e for e in weights.supports[cause]
-        if state[e.number] in (NO_DATA, MISS) and e.spec.hit - (e.spec.miss if state[e.number] == MISS else 0) > margin
-    ]  # fmt: skip
+    """Find readings that would lift the cause over the margin: what is not known first, then the smallest."""
+    found = [e for e in weights.supports[cause] if _gain(e, int(state[e.number])) > margin]
     found.sort(key=lambda e: (state[e.number] == MISS, e.spec.hit, e.number))
     return [Flip(row, cause, entry, HIT) for entry in found]
+
+
+def _gain(entry: Entry, state: int) -> float:
+    """Log-odds that a HIT would add to what the present state gives; 0 where it cannot become one."""
+    if state == NO_DATA:
+        return entry.spec.hit
+    return entry.spec.hit - entry.spec.miss if state == MISS else 0.0
 
 
 def _size(flip: Flip) -> float:

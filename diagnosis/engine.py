@@ -104,14 +104,15 @@ def _evidence_settings(plan: Plan) -> EvidenceSettings:
 
 # Record that a derived value is read from, where it names no inputs of its own.
 _RECORD_OF_PLACE = {
-    "alarm": "alarm", "change": "change", "neighbour": "neighbour", "slices": "voice_slice", "cluster": "ticket_volume",
-    "population": "device_model", "registration_history": "registration", "edge_node": "node", "own_records": "call",
+    "alarm": "alarm", "change": "change", "neighbour": "neighbour", "slices": "voice_slice",
+    "cluster": "ticket_volume", "population": "device_model", "registration_history": "registration",
+    "edge_node": "node", "own_records": "call",
     "ticket": "ticket", "gsm_cell": "call.gsm_cgi",
 }  # fmt: skip
 
 
 def _inputs(plan: Plan) -> dict[str, Sequence[str]]:
-    """What each derived name is made of; a name that looks at checks is made of what those read."""
+    """Return what each derived name is made of; a name that looks at checks is made of what those read."""
     found: dict[str, Sequence[str]] = {p: (record,) for p, record in _RECORD_OF_PLACE.items() if p != record}
     for name, spec in evidence_builder.derived_names().items():
         found[name] = spec.inputs or (_RECORD_OF_PLACE.get(spec.place, spec.place),)

@@ -1,4 +1,4 @@
-"""The node at fault: its id, its type and why it is named; None where no node is at fault or none can be named."""
+"""The node at fault: its id, its type and why it is named; None where none is or none can be named."""
 
 from __future__ import annotations
 

@@ -56,8 +56,8 @@ class Missing:
     ) -> list[dict[str, Any]]:
         """Return the needs of one ticket, at most `most`, the most telling first.
 
-        `states`: entry states; `half_met`: the entry lacks data, but one part of it holds; `row`: evidence values;
-        `unknown`: name -> the value is not known. A record that is not there at all comes first.
+        `states`: entry states; `half_met`: the entry lacks data, but one part of it holds; `row`: evidence
+        values; `unknown`: name -> the value is not known. A record that is not there at all comes first.
         """
         found: dict[str, list[str]] = {}
         lacking = [e for e in self._deciding if states[e.number] == NO_DATA]
@@ -71,11 +71,11 @@ class Missing:
         return [self.need(need, found[need]) for need in order]
 
     def need(self, need: str, would_decide: list[str]) -> dict[str, Any]:
-        """The object of the contract for one need."""
+        """Return the object of the contract for one need."""
         return {"need": need, "would_decide": would_decide, "how": how_to_get(need, self.kpi_scopes)}
 
     def of_ticket(self, row: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Return what the customer must still tell (complaint handling: number, time and place are required)."""
+        """Return what the customer must still tell (number, time and place are required)."""
         place = row.get("ticket.place_text") or row.get("ticket.ecgi")
         asked = {
             "ticket.msisdn": row.get("ticket.msisdn"),
@@ -109,7 +109,7 @@ class Missing:
 
 
 def _record_if_gone(need: str, row: Mapping[str, Any]) -> str:
-    """A field of a record that is not there at all needs the whole record."""
+    """Return the record where it is not there at all, else the field."""
     record = need.split(".")[0]
     if record in RECORDS and row.get(f"has.{record}") is False:
         return (

@@ -79,7 +79,7 @@ class Plan:
 
     @cached_property
     def hits_of(self) -> Mapping[str, tuple[str, ...]]:
-        """Names that the engine fills in, with the checks they look at (patterns spread, readers left out)."""
+        """Names that the engine fills in, with the checks they look at (patterns spread, no readers)."""
         found: dict[str, tuple[str, ...]] = {}
         for name, spec in self.runbooks.names.items():
             if spec.hits_of:
@@ -95,7 +95,7 @@ class Plan:
 
 
 def make_plan(runbooks: Runbooks) -> Plan:
-    """Number the checks in tree order, the causes in the order of the runbooks."""
+    """Give numbers to the checks in tree order and to the causes in runbook order."""
     checks = tuple(runbooks.checks.values())
     causes = tuple(runbooks.causes)
     number = {cause: i for i, cause in enumerate(causes)}
@@ -124,7 +124,7 @@ class Outcomes:
 def evaluate(plan: Plan, readings: Readings, thresholds: Mapping[str, Limits] | None = None) -> Outcomes:
     """Evaluate every entry for all tickets; `thresholds` = check id -> region -> name -> limit.
 
-    Names with `hits_of` are filled in from the checks that they name, so entries that read one run after those.
+    Names with `hits_of` are filled in from the checks that they name, so their readers run after those.
     """
     frame = readings.frame
     waiting = plan.hits_of
@@ -166,7 +166,7 @@ def _pending(checks: Sequence[str], todo: Sequence[Entry]) -> bool:
 
 
 def _hits_of(plan: Plan, states: States, name: str, checks: Sequence[str]) -> pl.Series:
-    """True when one of the checks hits; false when none does and one is a MISS; else not known."""
+    """Return True when one of the checks hits; false when none does and one is a MISS; else not known."""
     numbers = [plan.check_number[check] for check in checks if check in plan.check_number]
     of = check_states(plan, states)[:, numbers]
     hit, miss = (of == HIT).any(axis=1), (of == MISS).any(axis=1) | _any_decided(plan, states, numbers)
@@ -241,11 +241,11 @@ def _combined(of: States) -> States:
 
 
 def mask_trees(plan: Plan, outcomes: Outcomes, running: Mapping[str, Mask]) -> Outcomes:
-    """NOT_APPLICABLE where the tree of the check does not run for the ticket; `running`: category -> tickets."""
+    """NOT_APPLICABLE where the tree of the check does not run; `running`: category -> tickets."""
     entries, checks = outcomes.entries.copy(), outcomes.checks.copy()
     for category, runs in running.items():
         columns = plan.check_columns(category)
         own = [e.number for e in plan.entries if plan.checks[e.check].category == category]
         for matrix, at in ((entries, own), (checks, columns)):
-            matrix[np.ix_(~runs, at)] = NOT_APPLICABLE
+            matrix[np.ix_(np.flatnonzero(~runs), np.array(at, np.int64))] = NOT_APPLICABLE
     return Outcomes(plan, entries, checks, outcomes.readings, outcomes.half_met & (entries == NO_DATA))

@@ -127,7 +127,7 @@ def _groups(entry: Entry) -> set[str]:
 def _share(matrix: Matrix, entries: Sequence[Entry], states: States, size: int, share: float) -> None:
     """Of the hits (and of the misses) of one cause that share evidence only the strongest counts fully.
 
-    A MISS of one way to see a cause says nothing when another way of the same check, as near to the user, hit.
+    A MISS of one way to see a cause says nothing when another way of the check, as near to the user, hit.
     """
     for index, entry in enumerate(entries):
         stronger = [e.number for e in entries[:index] if _groups(e) & _groups(entry)]
@@ -148,7 +148,7 @@ def _share(matrix: Matrix, entries: Sequence[Entry], states: States, size: int, 
 
 
 def _outrank(matrix: Matrix, weights: Weights, states: States, calibration: Calibration) -> None:
-    """A hit on a cell or node counts less where the user's own evidence clearly supports another cause (rule 1)."""
+    """Let a wider hit count less where own evidence clearly supports another cause (rule 1)."""
     plan = weights.plan
     clear = np.zeros((len(states), len(plan.causes)), np.bool_)
     for entry in plan.entries:

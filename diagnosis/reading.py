@@ -14,7 +14,7 @@ ORDERING = ("<", "<=", ">", ">=")
 
 
 def json_value(value: object) -> Any:
-    """Turn a reading into what JSON can hold: times as RFC 3339 in UTC, floats to 6 digits, infinity as text."""
+    """Turn a reading into what JSON can hold: RFC 3339 in UTC, floats to 6 digits, infinity as text."""
     if isinstance(value, bool) or value is None or isinstance(value, (int, str)):
         return value
     if isinstance(value, float):
@@ -49,7 +49,7 @@ class CheckReader:
         self._all = [[plan.entries[n] for n in numbers] for numbers in plan.of_check]
 
     def check(self, number: int, state: int, states: States, row: Mapping[str, Any]) -> dict[str, Any]:
-        """The object of the contract for one check; `row`: evidence values with `why:` and `at:` columns."""
+        """Return the contract object of one check; `row`: evidence values with `why:` and `at:` columns."""
         decided = self._deciding(number, state, states)
         found: dict[str, Any] = {"id": self.plan.checks[number].id, "outcome": STATE_NAMES[state].value}
         if decided is None:
@@ -94,7 +94,7 @@ class CheckReader:
         }
 
     def threshold(self, entry: Entry, term: Comparison, row: Mapping[str, Any]) -> Any:
-        """The limit in force for the ticket's region."""
+        """Return the limit in force for the ticket's region."""
         if term.op in ORDERING:
             limits = self.limits.get(entry.check_id, {})
             region = limits.get(str(row.get("ticket.region")), {})
@@ -109,7 +109,7 @@ class CheckReader:
 
 
 def deciding_term(entry: Entry, state: int, row: Mapping[str, Any]) -> Comparison | None:
-    """The term whose value decided: the one that is not known, the one that is false, or the main one."""
+    """Return the term whose value decided: the one not known, the one that is false, or the main one."""
     terms = entry.spec.condition.terms
     if not terms:
         return None
@@ -121,7 +121,7 @@ def deciding_term(entry: Entry, state: int, row: Mapping[str, Any]) -> Compariso
 
 
 def main_term(terms: Sequence[Comparison]) -> Comparison:
-    """A limit says more than a code, a code more than a flag."""
+    """Prefer a limit to a code and a code to a flag."""
     return next((t for t in terms if t.op in ORDERING), next((t for t in terms if t.op == "in"), terms[-1]))
 
 

@@ -123,7 +123,7 @@ class _Writer:
         by_rule = [
             self.plan.cause_number[c] for c in (*STOPPING, *NOT_A_COMPLAINT) if c in self.plan.cause_number
         ]
-        forced = ranked.support.any_hit[self.rows][:, by_rule].any(axis=1)
+        forced = np.asarray(ranked.support.any_hit[self.rows][:, by_rule].any(axis=1))
         return find_flips(
             self.batch.weights, self.entries, total, self.listed, self.batch.calibration, forced
         )

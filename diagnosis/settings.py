@@ -36,7 +36,7 @@ class DiagnosisSettings(BaseModel):
     regions: Mapping[str, RegionSettings] = Field(default_factory=dict)
 
     def limits(self, runbooks: Runbooks) -> dict[str, Limits]:
-        """Check id -> region ("" = everywhere) -> name -> limit; refuses checks and names that do not exist."""
+        """Check id -> region ("" = everywhere) -> name -> limit; unknown checks and names are refused."""
         found: dict[str, dict[str, Mapping[str, float]]] = {}
         layers = {"": self.thresholds, **{region: s.thresholds for region, s in self.regions.items()}}
         for region, checks in layers.items():

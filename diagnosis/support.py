@@ -1,4 +1,4 @@
-"""What supports a cause, and what kind of evidence it is: own, standing, or weak (runbooks section 9, rule 8)."""
+"""What supports a cause, and what kind of evidence it is: own, standing, or weak (section 9, rule 8)."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ NO_RECORD, CLUSTER = "all-no-call-record", "all-complaint-cluster"
 
 
 def is_standing(entry: Entry) -> bool:
-    """True when the entry reads nothing but attributes, answers, alarms and configuration."""
+    """Return True when the entry reads nothing but attributes, answers, alarms and configuration."""
     return all(name.startswith(STANDING) or name in STANDING_NAMES for name in entry.spec.condition.names)
 
 
 def is_strong(entry: Entry) -> bool:
-    """True when a hit needs no own record to confirm it."""
+    """Return True when a hit needs no own record to confirm it."""
     return not entry.is_route and (entry.rank == 0 or is_standing(entry))
 
 
@@ -51,7 +51,7 @@ class Support:
 
 
 def is_process(plan: Plan, cause: str) -> bool:
-    """True for the shared outcomes and for undetermined."""
+    """Return True for the shared outcomes and for undetermined."""
     known = plan.runbooks.causes[cause]
     return known.category == "all" or known.family in PROCESS_FAMILIES
 
@@ -100,7 +100,7 @@ def _good_registration() -> pl.Expr:
 
 
 def good_record(frame: pl.DataFrame, category: NDArray[np.str_], near_min: float) -> Mask:
-    """Tell where the own record shows that, at the complaint time, all went as it should (rule 8, no_fault)."""
+    """Tell where the own record shows that all went as it should at the complaint time (rule 8)."""
     call_near = flag(frame, pl.col("has.call") & (pl.col("call_chosen_min") <= near_min))
     registered = flag(frame, pl.col("has.registration") & _good_registration())
     good = flag(frame, _good_call()) & call_near

@@ -38,17 +38,10 @@ class TextModel:
         row, bucket = grams.row, grams.bucket
         known = self.idf[bucket]
         scale = np.sqrt(np.bincount(row, known**2, minlength=grams.texts))
-        scores = np.stack(
-            [
-                np.bincount(row, known * self.weights[bucket, c], minlength=grams.texts)
-                for c in range(len(CATEGORIES))
-            ],
-            axis=1,
-        )
-        scores = (
-            scores / np.maximum(scale, 1e-9)[:, None] + np.where(scale > 0, 1.0, 0.0)[:, None] * self.bias
-        )
-        return scores - np.logaddexp.reduce(scores, axis=1)[:, None]
+        by_category = [np.bincount(row, known * w[bucket], minlength=grams.texts) for w in self.weights.T]
+        raw: Floats = np.stack(by_category, axis=1).astype(np.float64)
+        scores = raw / np.maximum(scale, 1e-9)[:, None] + (scale > 0).astype(float)[:, None] * self.bias
+        return np.asarray(scores - np.logaddexp.reduce(scores, axis=1)[:, None])
 
     def deciding_words(self, text: str, category: str, limit: int = 3) -> list[str]:
         """Return the pieces of the text that spoke most for the category over the others, strongest first."""
@@ -147,7 +140,7 @@ def _training_set() -> tuple[list[str], NDArray[np.int64]]:
 
 
 def _variants(phrase: str, frames: dict[str, list[str]], random: np.random.Generator) -> Iterator[str]:
-    """The phrase, the phrase inside what people write around it, and with a typing slip."""
+    """Yield the phrase, the phrase inside what people write around it, and with a typing slip."""
     yield phrase
     for _ in range(_VARIANTS - 1):
         before = frames["before"][random.integers(len(frames["before"]))]

@@ -5,9 +5,8 @@ All texts at once as polars expressions; the patterns are data in `data/text_rul
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import lru_cache, reduce
-from operator import and_, or_
+from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +29,8 @@ def collect_text_flags(frame: pl.DataFrame, text: str = TEXT) -> pl.DataFrame:
 
     `out_of_scope_text`: billing, or data without a call word (rules 2 and 6); null without a text.
     `direction_hint`: MT where others report that they cannot reach the customer (rule 4), else null.
-    `roaming_hint`, `off_net_hint`: true or null (rule 5). `csfb_wording`: `why` (falls to 2G) or `stage` (slow,
-    failed, no return), null when the text does not tell (section 8).
+    `roaming_hint`, `off_net_hint`: true or null (rule 5). `csfb_wording`: `why` (falls to 2G) or
+    `stage` (slow, failed, no return), null when the text does not tell (section 8).
     """
     lower = frame.select(pl.col(text).str.to_lowercase().alias("text"))
     unique = lower.unique(maintain_order=True)
@@ -63,12 +62,13 @@ def _has(text: pl.Expr, words: str) -> pl.Expr:
 
 
 def _holds(text: pl.Expr, rule: Mapping[str, Any]) -> pl.Expr:
-    wanted: Sequence[pl.Expr] = [_has(text, words) for words in rule["all"]]
-    return reduce(and_, wanted + [~_has(text, words) for words in rule["none"]])
+    wanted = [_has(text, words) for words in rule["all"]]
+    unwanted = [~_has(text, words) for words in rule["none"]]
+    return pl.all_horizontal(*wanted, *unwanted)
 
 
 def _out_of_scope(text: pl.Expr) -> pl.Expr:
-    met = reduce(or_, (_holds(text, rule) for rule in text_rules()["out_of_scope"]))
+    met = pl.any_horizontal(*(_holds(text, rule) for rule in text_rules()["out_of_scope"]))
     return pl.when(text.str.strip_chars().str.len_chars() > 0).then(met)
 
 
@@ -80,7 +80,7 @@ def _hint(text: pl.Expr, name: str, pattern: str) -> pl.Expr:
 
 
 def _csfb_wording(text: pl.Expr) -> pl.Expr:
-    """The stage words win: `falls to 2G and never comes back` asks about the stage."""
+    """Let the stage words win: `falls to 2G and never comes back` asks about the stage."""
     patterns = text_rules()["csfb_wording"]
     stage = pl.when(text.str.contains(patterns["stage"])).then(pl.lit("stage"))
     return stage.when(text.str.contains(patterns["why"])).then(pl.lit("why"))

@@ -1,4 +1,4 @@
-"""Verdicts by runbooks section 9: which causes a ticket may have, their scores, and what is said in the end."""
+"""Verdicts by runbooks section 9: which causes a ticket may have, their scores, what is said in the end."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Ranked:
-    """`scores`: tickets x (causes, nothing wrong, something else) in log-odds; `probability` the same shape."""
+    """`scores`: tickets x (causes, nothing wrong, something else) in log-odds; `probability` alike."""
 
     plan: Plan
     scores: Floats
@@ -58,7 +58,7 @@ class Ranked:
 def running_trees(
     plan: Plan, classification: Classification, readings: Readings, share: float
 ) -> dict[str, Mask]:
-    """Category -> tickets for which its tree runs: the best category, near rivals, and trees that also run."""
+    """Category -> tickets for which its tree runs: the best one, near rivals, trees that also run."""
     probability = classification.probability
     best = classification.best
     runs = {"all": np.ones(len(best), np.bool_)}
@@ -138,7 +138,7 @@ def _shared_outcomes(total: Floats, plan: Plan, support: Support, calibration: C
 def _csfb_two_parts(
     total: Floats, plan: Plan, support: Support, frame: pl.DataFrame, category: NDArray[np.str_]
 ) -> None:
-    """The wording says which part is primary: why CSFB at all, or why the fallback went badly (section 8)."""
+    """Lift the part that the wording asks about: why CSFB at all, or why it went badly (section 8)."""
     if "csfb_wording" not in frame.columns:
         return
     why = _causes_of(plan, lambda check: check in WHY_CSFB or check.startswith("REG-"))
@@ -220,7 +220,7 @@ def _by_rule(total: Floats, plan: Plan, support: Support, verdict: NDArray[np.in
             rows = support.any_hit[:, number]
             behind = rows & (found if cause == CLUSTER else verdict != CANNOT_TELL)
             total[behind, number] = np.minimum(total[behind, number], top[behind] - 2.0)
-            ahead = rows & ~behind & (verdict == CANNOT_TELL)
+            ahead = rows & ~behind
             total[ahead, number] = np.maximum(total[ahead, number], top[ahead] + 0.5)
 
 

@@ -44,7 +44,9 @@ class HandMade:
 def evidence(*rows: dict[str, Any], empty: tuple[str, ...] = ()) -> HandMade:
     filled = [{"ticket.id": f"T-{i}", **BASE, **row} for i, row in enumerate(rows)]
     names = list(dict.fromkeys(name for row in filled for name in row))
-    frame = pl.DataFrame([{name: row.get(name) for name in names} for row in filled], infer_schema_length=None)
+    frame = pl.DataFrame(
+        [{name: row.get(name) for name in names} for row in filled], infer_schema_length=None
+    )
     kept = [name for name in ("out_of_scope_text",) if name in frame.columns]
     flags = collect_text_flags(frame).drop(kept)
     return HandMade(frame.with_columns(flags), frozenset(empty))
@@ -52,7 +54,9 @@ def evidence(*rows: dict[str, Any], empty: tuple[str, ...] = ()) -> HandMade:
 
 def diagnosed(*rows: dict[str, Any], empty: tuple[str, ...] = (), **settings: Any) -> DiagnosisBatch:
     weights = make_weights(make_plan(load_runbooks()))
-    return decide(evidence(*rows, empty=empty), weights, DiagnosisSettings(**settings), load_calibration(), {})  # type: ignore[arg-type]
+    return decide(
+        evidence(*rows, empty=empty), weights, DiagnosisSettings(**settings), load_calibration(), {}
+    )  # type: ignore[arg-type]
 
 
 def first(*rows: dict[str, Any], empty: tuple[str, ...] = ()) -> list[tuple[str, str | None]]:
