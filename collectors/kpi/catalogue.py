@@ -24,6 +24,9 @@ _SHARED = (
     "read_at", "catalogue_no", "note",
 )  # fmt: skip
 
+_Entries = dict[str, tuple[Kpi, LocatedYaml, tuple[object, ...]]]
+"""Each KPI with the file and the place in it that its last entry has."""
+
 
 @dataclass(frozen=True)
 class Catalogue:
@@ -135,18 +138,31 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 @lru_cache(maxsize=16)
 def _load(extra: tuple[tuple[Path, tuple[int, int]], ...]) -> Catalogue:
-    sources = [_FOLDER / "counters.yaml", _FOLDER / "catalogue.yaml", *(path for path, _ in extra)]
-    files = [LocatedYaml(path) for path in sources]
-    rules: dict[str, CounterRule] = {}
-    entries: dict[str, tuple[Kpi, LocatedYaml, tuple[object, ...]]] = {}
-    for file in files:
-        _check_top(file)
-        rules |= _rules(file, rules)
-        _read_entries(file, entries)
-    for kpi, file, path in entries.values():
-        _check_kpi(kpi, file, path, rules, entries)
+    shipped_rules, shipped = _shipped()
+    rules, entries = dict(shipped_rules), dict(shipped)
+    for file in [LocatedYaml(path) for path, _ in extra]:
+        _take(file, rules, entries)
     kpis = tuple(one for kpi, _, _ in entries.values() for one in (kpi, *_values_of(kpi)))
     return Catalogue(kpis, rules)
+
+
+@lru_cache(maxsize=1)
+def _shipped() -> tuple[dict[str, CounterRule], _Entries]:
+    rules: dict[str, CounterRule] = {}
+    entries: _Entries = {}
+    for name in ("counters.yaml", "catalogue.yaml"):
+        _take(LocatedYaml(_FOLDER / name), rules, entries)
+    return rules, entries
+
+
+def _take(file: LocatedYaml, rules: dict[str, CounterRule], entries: _Entries) -> None:
+    """Lay one file over what was read before; its own entries are checked against all that is then known."""
+    _check_top(file)
+    rules.update(_rules(file, rules))
+    _read_entries(file, entries)
+    for kpi, source, path in entries.values():
+        if source is file:
+            _check_kpi(kpi, file, path, rules, entries)
 
 
 def _check_top(file: LocatedYaml) -> None:
