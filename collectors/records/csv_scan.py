@@ -7,6 +7,7 @@ quote costs one line and not the rest of the file.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,6 +19,7 @@ MAX_RECORD_BYTES = 1 << 20
 
 _FIELD = rb'(?:"[^"]*(?:""[^"]*)*"|[^",\n]*)'
 _RECORD = re.compile(_FIELD + rb"(?:," + _FIELD + rb")*(?:\n|\Z)")
+_NEXT_FIELD = re.compile(rb"(?:\A|,)(" + _FIELD + rb")")
 _QUOTED = re.compile(rb'"[^"]*(?:""[^"]*)*"')
 
 
@@ -125,3 +127,18 @@ def _walk(buffer: bytes, width: int, *, final: bool) -> Scan:
 
 def _ragged_reason(width: int, found: int) -> str:
     return f"expected {width} fields, found {found}"
+
+
+def split_records(rows: bytes) -> Iterator[list[str]]:
+    """Yield the fields of every record of a buffer that holds good records only (`Scan.rows`)."""
+    position = 0
+    while position < len(rows) and (match := _RECORD.match(rows, position)):
+        yield split_record(match.group().removesuffix(b"\n"))
+        position = match.end()
+
+
+def split_record(record: bytes) -> list[str]:
+    """Return the fields of one record without its line end."""
+    fields = [match.group(1).decode("utf-8") for match in _NEXT_FIELD.finditer(record)]
+    quoted = (field.startswith('"') and field.endswith('"') for field in fields)
+    return [f[1:-1].replace('""', '"') if inside else f for f, inside in zip(fields, quoted, strict=True)]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +12,7 @@ import polars as pl
 from isal import igzip, isal_zlib
 
 from collectors.errors import BadFile
-from collectors.records.csv_scan import MAX_RECORD_BYTES, scan_records
+from collectors.records.csv_scan import MAX_RECORD_BYTES, scan_records, split_record, split_records
 from collectors.records.rows import LINE, RowBatch, bad_rows
 
 PIECE_BYTES = 32 << 20
@@ -31,7 +29,7 @@ class CsvSource:
     def __init__(self, path: Path, *, piece_bytes: int = PIECE_BYTES) -> None:
         self._path = path
         self._pieces = _pieces(path, piece_bytes)
-        self._buffer = b""
+        self._buffer = self._held = b""
         self._line = 1
         self._final = False
         self.header = self._read_header()
@@ -67,18 +65,22 @@ class CsvSource:
             )
         head = self._buffer[:end]
         self._check_encoding(head)
-        names = next(csv.reader([head.decode("utf-8").strip("\r\n")]), [])
+        names = split_record(head.rstrip(b"\r\n"))
         self._advance(end)
         return tuple(name.strip() or f"column {position}" for position, name in enumerate(names, 1))
 
     def _more(self) -> None:
         piece = next(self._pieces, b"")
         self._final = not piece
+        piece = self._held + piece
+        # A line end may be cut between two pieces: CR waits until it is seen what follows.
+        self._held = b"\r" if piece.endswith(b"\r") and not self._final else b""
+        piece = piece[: len(piece) - len(self._held)].replace(b"\r\n", b"\n")
         joined = self._buffer + piece
         if b"\0" in piece:
             line = self._line + joined.count(b"\n", 0, joined.index(b"\0"))
             raise BadFile("nul_byte", "a NUL byte stands in the text", file=str(self._path), line=line)
-        self._buffer = joined.replace(b"\r\n", b"\n") if b"\r" in joined else joined
+        self._buffer = joined
 
     def _advance(self, used: int) -> None:
         self._line += self._buffer.count(b"\n", 0, used)
@@ -137,7 +139,6 @@ def parse_fast(rows: bytes, schema: dict[str, pl.String]) -> pl.DataFrame | None
 
 
 def parse_exactly(rows: bytes, schema: dict[str, pl.String]) -> pl.DataFrame:
-    """Parse the same rows with the csv module of Python, for what polars reads in another way."""
-    reader = csv.reader(io.StringIO(rows.decode("utf-8"), newline=""))
-    values = [[value or None for value in row] for row in reader if row]
+    """Parse the same rows one by one, for what polars reads in another way."""
+    values = [[value or None for value in record] for record in split_records(rows)]
     return pl.DataFrame(values, schema=schema, orient="row")

@@ -29,7 +29,7 @@ def _international(text: pl.Expr, country_code: str) -> pl.Expr:
     if country_code == _CHINA:
         # Mobile numbers have 11 digits and no trunk prefix, fixed ones are dialled 0 + area code + number.
         national[r"^0?(1\d{10})$"] = f"+{country_code}$1"
-        national[r"^0([2-9]\d{8,10})$"] = f"+{country_code}$1"
+        national[r"^0(10\d{8}|[2-9]\d{8,10})$"] = f"+{country_code}$1"
     else:
         national[r"^0([1-9]\d{5,11})$"] = f"+{country_code}$1"
     for pattern, spelling in national.items():
@@ -64,7 +64,7 @@ def _classes(spelling: pl.Series, country_code: str) -> pl.Series:
     home = digits.str.strip_prefix(country_code)
     at_home = digits.str.starts_with(country_code) & (digits.str.len_chars() >= 10)
     service = is_short_code(digits) | digits.str.contains(
-        rf"^(?:{country_code})?(?:[48]00\d{{7}}|95\d{{3,6}}|106\d{{5,17}})$"
+        rf"^(?:(?:{country_code})?[48]00\d{{7}}|95\d{{3,6}}|106\d{{5,17}})$"
     )
     china = pl.lit(country_code == _CHINA)
     foreign = (plus.str.starts_with("+") | digits.str.contains(r"^[2-9]\d{10,14}$")) & ~at_home
@@ -77,7 +77,7 @@ def _classes(spelling: pl.Series, country_code: str) -> pl.Series:
         .then(pl.lit("short_code"))
         .when(china & at_home & home.str.contains(r"^1[3-9]\d{9}$"))
         .then(pl.lit("mobile"))
-        .when(china & at_home & home.str.contains(r"^[2-9]\d{8,10}$"))
+        .when(china & at_home & home.str.contains(r"^(?:10\d{8}|[2-9]\d{8,10})$"))
         .then(pl.lit("fixed"))
         .when(foreign & digits.str.contains(r"^[1-9]\d{6,14}$"))
         .then(pl.lit("international"))

@@ -18,7 +18,9 @@ from collectors.records.csv_scan import MAX_RECORD_BYTES, scan_records
 from collectors.records.csv_source import CsvSource, parse_exactly, parse_fast
 
 
-def read(content: bytes, *, piece_bytes: int = 1 << 20) -> tuple[list[tuple[object, ...]], list[tuple[int, str]]]:
+def read(
+    content: bytes, *, piece_bytes: int = 1 << 20
+) -> tuple[list[tuple[object, ...]], list[tuple[int, str]]]:
     """Rows with their line at the end, and refused lines with their reason."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "t.csv")
@@ -91,7 +93,9 @@ def test_a_header_alone_is_a_table_of_no_rows() -> None:
         (b"x" * (2 * MAX_RECORD_BYTES), "wrong_columns", 1),
     ],
 )
-def test_a_file_that_is_no_text_table_is_refused_with_code_and_line(content: bytes, code: str, line: int | None) -> None:
+def test_a_file_that_is_no_text_table_is_refused_with_code_and_line(
+    content: bytes, code: str, line: int | None
+) -> None:
     with pytest.raises(BadFile) as caught:
         read(content, piece_bytes=1 << 16)
     assert (caught.value.code, caught.value.line) == (code, line)
@@ -126,15 +130,17 @@ def written(rows: list[list[str]], end: str = "\n") -> bytes:
     return text.getvalue().encode()
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(TABLE, st.integers(1, 40))
-def test_what_a_csv_writer_writes_is_read_back_whatever_the_piece_size(rows: list[list[str]], size: int) -> None:
+def test_what_a_csv_writer_writes_is_read_back_whatever_the_piece_size(
+    rows: list[list[str]], size: int
+) -> None:
     found, bad = read(written(rows), piece_bytes=size)
     assert bad == []
     assert [row[:3] for row in found] == [tuple(value or None for value in row) for row in rows]
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(TABLE)
 def test_line_numbers_are_those_of_the_text(rows: list[list[str]]) -> None:
     found, _ = read(written(rows))
@@ -145,7 +151,7 @@ def test_line_numbers_are_those_of_the_text(rows: list[list[str]]) -> None:
     assert [row[-1] for row in found] == expected
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.text(st.sampled_from('a1,"\n\r;'), max_size=60), st.integers(1, 30))
 def test_every_line_of_any_text_ends_as_a_row_or_a_refusal(body: str, size: int) -> None:
     content = ("a,b\n" + body).encode()
@@ -155,11 +161,13 @@ def test_every_line_of_any_text_ends_as_a_row_or_a_refusal(body: str, size: int)
     assert len(starts) == len(set(starts))
     lines = content.replace(b"\r\n", b"\n").split(b"\n")
     unseen = [n for n, text in enumerate(lines, 1) if text and n > 1 and n not in starts]
-    spans = {n for row in rows for n in range(row[-1], row[-1] + sum(str(v).count("\n") for v in row[:2] if v) + 1)}
+    spans = {
+        n for row in rows for n in range(row[-1], row[-1] + sum(str(v).count("\n") for v in row[:2] if v) + 1)
+    }
     assert set(unseen) <= spans
 
 
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 @given(TABLE)
 def test_the_fast_and_the_exact_parser_give_the_same_rows(rows: list[list[str]]) -> None:
     content = written(rows).split(b"\n", 1)[1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from record_samples import KINDS, example_row, load_rows, required_row, write_csv
 
@@ -24,6 +24,7 @@ def test_the_required_columns_alone_are_recognised(kind: str) -> None:
     assert recognise(list(required_row(kind))) == kind
 
 
+@settings(max_examples=80, deadline=None)
 @given(st.data())
 def test_required_and_any_other_columns_in_any_order_are_recognised(data: st.DataObject) -> None:
     kind = data.draw(st.sampled_from(KINDS))

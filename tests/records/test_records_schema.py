@@ -109,7 +109,8 @@ def test_an_empty_event_time_of_a_call_means_that_it_did_not_happen() -> None:
 def test_a_wrong_key_in_a_schema_is_refused_with_file_and_key(tmp_path: Path) -> None:
     path = tmp_path / "bad.yaml"
     path.write_text(
-        "record: x\ntitle: {en: X, zh: X}\nunique_by: [a]\nfields:\n  - {name: a, type: strin}\n", encoding="utf-8"
+        "record: x\ntitle: {en: X, zh: X}\nunique_by: [a]\nfields:\n  - {name: a, type: strin}\n",
+        encoding="utf-8",
     )
     with pytest.raises(ConfigError) as caught:
         read_schema(path)
