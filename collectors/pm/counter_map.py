@@ -120,7 +120,7 @@ class Way:
     scale: float = 1.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CounterMap:
     """A map with all that it inherits."""
 

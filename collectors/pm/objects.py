@@ -7,7 +7,7 @@ objects find their node by any name that the node inventory lists.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import polars as pl
@@ -18,6 +18,7 @@ UNMATCHED: Final = "unmatched:"
 OBJECT_SCHEMA: Final = pl.Schema(
     {"pm_dn": pl.String, "pm_ldn": pl.String, "map": pl.String, "user_label": pl.String}
 )
+ObjectKey = tuple[str, str, str, str]
 _CELL_FIELDS = ("ecgi", "cell_name", "managed_element_dn", "meas_obj_ldn")
 _GROUPS = ("enb_id", "cell_id", "cell_name", "mcc", "mnc", "ecgi", "cgi")
 _ECGI = r"^(?P<mcc>\d{3})-(?P<mnc>\d{2,3})-(?P<enb_id>\d+)-(?P<cell_id>\d+)$"
@@ -32,6 +33,7 @@ class ObjectMatcher:
 
     def __init__(self, cells: pl.DataFrame, nodes: pl.DataFrame, maps: CounterMaps) -> None:
         self._maps = maps
+        self._known: dict[ObjectKey, tuple[str, str, str]] = {}
         table = _strings(cells, _CELL_FIELDS).filter(pl.col("ecgi") != "")
         dn, ldn = _plain("managed_element_dn"), _plain("meas_obj_ldn")
         names = table.select("ecgi", pl.col("cell_name").str.strip_chars(), dn.alias("dn"), ldn.alias("ldn"))
@@ -43,6 +45,18 @@ class ObjectMatcher:
         plmns = numbers.select("mcc", "mnc").unique()
         self._plmn = plmns.row(0) if plmns.height == 1 else None
         self._nodes = _node_names(nodes)
+
+    def entities(self, objects: Sequence[ObjectKey]) -> pl.DataFrame:
+        """`entity`, `entity_kind` and `by`, row by row, for (localDn, measObjLdn, map, userLabel).
+
+        Answers are remembered: the same objects stand in the files of every period.
+        """
+        new = [key for key in objects if key not in self._known]
+        if new:
+            frame = self.match(pl.DataFrame(new, schema=OBJECT_SCHEMA, orient="row"))
+            self._known.update(zip(new, frame.select("entity", "entity_kind", "by").iter_rows(), strict=True))
+        schema = {"entity": pl.String, "entity_kind": pl.String, "by": pl.String}
+        return pl.DataFrame([self._known[key] for key in objects], schema=schema, orient="row")
 
     def match(self, objects: pl.DataFrame) -> pl.DataFrame:
         """Add `entity`, `entity_kind` (cell, gsm_cell, node, other) and `by` to objects (`OBJECT_SCHEMA`).

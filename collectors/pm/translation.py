@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 import polars as pl
 
 from collectors.pm.counter_map import CounterMap, Source, Way, loose
 
+_MOST_PLANS = 1024
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Wanted:
     """3GPP names, and patterns (`ERAB.EstabInitFailNbr.*`) for those of one family."""
 
@@ -21,10 +24,8 @@ class Wanted:
 
     @classmethod
     def of(cls, wanted: Collection[str]) -> Wanted:
-        """Take names and patterns apart."""
-        names = frozenset(name for name in wanted if "*" not in name)
-        patterns = tuple(sorted(name for name in wanted if "*" in name))
-        return cls(names, patterns, {loose(name): name for name in sorted(names, reverse=True)})
+        """Take names and patterns apart; the same collection gives the same object."""
+        return _wanted(frozenset(wanted))
 
     def has(self, name: str) -> bool:
         """Whether the name is wanted as it stands."""
@@ -35,6 +36,13 @@ class Wanted:
         if written in self.names:
             return written
         return self.by_spelling.get(loose(written)) or (written if self.has(written) else None)
+
+
+@lru_cache(maxsize=8)
+def _wanted(wanted: frozenset[str]) -> Wanted:
+    names = frozenset(name for name in wanted if "*" not in name)
+    patterns = tuple(sorted(name for name in wanted if "*" in name))
+    return Wanted(names, patterns, {loose(name): name for name in sorted(names, reverse=True)})
 
 
 @dataclass(slots=True)
@@ -54,6 +62,12 @@ class Plan:
     def used(self) -> list[int]:
         """Columns used as a number, ascending, each once."""
         return sorted({column for column, _ in self.numbers})
+
+
+@lru_cache(maxsize=64)
+def translation(counter_map: CounterMap, wanted: Wanted) -> Translation:
+    """Return the translation by that map, which remembers its plans."""
+    return Translation(counter_map, wanted)
 
 
 class Translation:
@@ -78,6 +92,8 @@ class Translation:
     def plan(self, counters: tuple[str, ...]) -> Plan:
         """Return the plan for one list of counters; kept, as a network has only a few lists."""
         if counters not in self._plans:
+            if len(self._plans) >= _MOST_PLANS:
+                self._plans.clear()
             self._plans[counters] = self._new_plan(counters)
         return self._plans[counters]
 
