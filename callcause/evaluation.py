@@ -21,12 +21,23 @@ PREFIXES = {
     "all": "shared",
 }
 # Causes where the network does what it should (is_fault false in the cause list): blaming it is wrong blame.
-NOT_A_FAULT = frozenset({
-    "all-planned-work", "all-ticket-incomplete", "all-out-of-scope", "reg-volte-not-subscribed",
-    "reg-terminal-unsupported", "reg-switch-off", "reg-sim-card-or-slot", "reg-account-barred",
-    "acc-user-behaviour", "acc-blocked-by-policy", "drop-normal-release-or-cs-handover",
-    "csfb-expected-for-terminal", "csfb-counter-artefact",
-})  # fmt: skip
+NOT_A_FAULT = frozenset(
+    {
+        "all-planned-work",
+        "all-ticket-incomplete",
+        "all-out-of-scope",
+        "reg-volte-not-subscribed",
+        "reg-terminal-unsupported",
+        "reg-switch-off",
+        "reg-sim-card-or-slot",
+        "reg-account-barred",
+        "acc-user-behaviour",
+        "acc-blocked-by-policy",
+        "drop-normal-release-or-cs-handover",
+        "csfb-expected-for-terminal",
+        "csfb-counter-artefact",
+    }
+)
 BINS = 10
 ALL = "all"
 
@@ -97,7 +108,7 @@ def _share(hits: Iterable[bool]) -> float | None:
 
 
 def calibration_error(probabilities: list[float], right: list[bool]) -> float | None:
-    """Expected calibration error: mean gap of confidence and accuracy over ten bins, by their size."""
+    """Compute the expected calibration error, the mean gap of confidence and accuracy over ten bins."""
     if not probabilities:
         return None
     total = 0.0
@@ -161,16 +172,32 @@ class Evaluation:
             "unanswered": list(self.unanswered),
             "unknown_tickets": list(self.unknown_tickets),
             "wrong": [
-                {"ticket_id": o.ticket_id, "truth": o.truth, "verdict": o.verdict,
-                 "first": o.causes[0][0] if o.causes else None}
-                for o in self.outcomes if not o.right(1)
+                {
+                    "ticket_id": o.ticket_id,
+                    "truth": o.truth,
+                    "verdict": o.verdict,
+                    "first": o.causes[0][0] if o.causes else None,
+                }
+                for o in self.outcomes
+                if not o.right(1)
             ],
-        }  # fmt: skip
+        }
 
     def table(self) -> str:
         """Figures as text columns for a terminal."""
-        head = ("group", "n", "category", "top-1", "top-3", "cannot_tell", "named", "no_fault", "wrong blame", "ECE",
-                "Brier")  # fmt: skip
+        head = (
+            "group",
+            "n",
+            "category",
+            "top-1",
+            "top-3",
+            "cannot_tell",
+            "named",
+            "no_fault",
+            "wrong blame",
+            "ECE",
+            "Brier",
+        )
         rows = [head] + [_row(name, value) for name, value in self.scores.items()]
         widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
         lines = [
@@ -198,9 +225,19 @@ def _number(value: float | None) -> str:
 
 
 def _row(name: str, s: Score) -> tuple[str, ...]:
-    return (name, str(s.n), _percent(s.category_accuracy), _percent(s.top1), _percent(s.top3),
-            _percent(s.cannot_tell_right), _percent(s.cannot_tell_names_missing), _percent(s.no_fault_right),
-            _percent(s.wrong_blame), _number(s.calibration_error), _number(s.brier))  # fmt: skip
+    return (
+        name,
+        str(s.n),
+        _percent(s.category_accuracy),
+        _percent(s.top1),
+        _percent(s.top3),
+        _percent(s.cannot_tell_right),
+        _percent(s.cannot_tell_names_missing),
+        _percent(s.no_fault_right),
+        _percent(s.wrong_blame),
+        _number(s.calibration_error),
+        _number(s.brier),
+    )
 
 
 def read_truth(path: Path) -> dict[str, dict[str, str]]:

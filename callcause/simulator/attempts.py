@@ -1,4 +1,4 @@
-"""Everything users tried: background calls and registrations, the customers' history, and the failing attempts."""
+"""Everything users tried: background attempts, the customers' history, and the failing attempts."""
 
 from __future__ import annotations
 
@@ -15,16 +15,38 @@ from callcause.simulator.subscribers import Population
 from callcause.simulator.topology import Network
 from callcause.simulator.traffic import random_times
 
-NODE_TYPES = ("mme", "sgw", "pgw", "pcrf", "sbc", "icscf", "scscf", "as", "hss", "dns", "mgcf", "rtp_proxy", "msc",
-              "emsc")  # fmt: skip
-ORDINARY = {"busy": 0.03, "no_answer": 0.04, "cancelled": 0.02, "declined": 0.01, "rlf": 0.0012, "paging": 0.003,
-            "setup_lost_radio": 0.0008, "erab_unspecified": 0.0006}  # fmt: skip
+NODE_TYPES = (
+    "mme",
+    "sgw",
+    "pgw",
+    "pcrf",
+    "sbc",
+    "icscf",
+    "scscf",
+    "as",
+    "hss",
+    "dns",
+    "mgcf",
+    "rtp_proxy",
+    "msc",
+    "emsc",
+)
+ORDINARY = {
+    "busy": 0.03,
+    "no_answer": 0.04,
+    "cancelled": 0.02,
+    "declined": 0.01,
+    "rlf": 0.0012,
+    "paging": 0.003,
+    "setup_lost_radio": 0.0008,
+    "erab_unspecified": 0.0006,
+}
 OPERATORS = ("own", "other_mobile", "fixed", "service_number")
 
 
 @dataclass
 class Attempts:
-    """One row per attempt. `event` befalls it, `ticket` is -1 for others, `nodes` has one column per node type."""
+    """One row per attempt: `event` befalls it, `ticket` is -1 for others, `nodes` has a column per node type."""
 
     time: NDArray[np.float64]
     cell: NDArray[np.int64]
@@ -47,11 +69,15 @@ class Attempts:
         return len(self.time)
 
 
-def assign_nodes(network: Network, people: Population, rng: np.random.Generator) -> dict[str, NDArray[np.int64]]:
-    """The node of each type that serves each subscriber; MME and MSC by the pool of the home cell."""
+def assign_nodes(
+    network: Network, people: Population, rng: np.random.Generator
+) -> dict[str, NDArray[np.int64]]:
+    """Choose the node of each type that serves each subscriber; MME and MSC by the pool of the home cell."""
     serving: dict[str, NDArray[np.int64]] = {}
     for kind in NODE_TYPES:
-        nodes = [n for n in network.of_type(kind) if kind != "as" or network.nodes[n].node_id.startswith("MMTEL")]
+        nodes = [
+            n for n in network.of_type(kind) if kind != "as" or network.nodes[n].node_id.startswith("MMTEL")
+        ]
         serving[kind] = rng.choice(np.array(nodes), people.size)
         if kind in ("mme", "msc"):
             pools = network.cells["mme_pool" if kind == "mme" else "mapped_msc_pool"][people.home]
@@ -62,9 +88,14 @@ def assign_nodes(network: Network, people: Population, rng: np.random.Generator)
     return serving
 
 
-def steer_customers(incidents: list[Incident], places: Places, network: Network, people: Population,
-                    serving: dict[str, NDArray[np.int64]]) -> None:
-    """Customers live in the cell of their incident; a faulty node serves only the customers who complain of it."""
+def steer_customers(
+    incidents: list[Incident],
+    places: Places,
+    network: Network,
+    people: Population,
+    serving: dict[str, NDArray[np.int64]],
+) -> None:
+    """Move customers to the cell of their incident; a faulty node serves only those who complain."""
     rng = places.rng
     for incident in incidents:
         customer = incident.customer
@@ -86,31 +117,48 @@ def _options(kind: str, incident: Incident, network: Network) -> list[int]:
     return nodes
 
 
-def _blank(times: NDArray[np.float64], user: NDArray[np.int64], people: Population,
-           serving: dict[str, NDArray[np.int64]], rng: np.random.Generator) -> Attempts:
+def _blank(
+    times: NDArray[np.float64],
+    user: NDArray[np.int64],
+    people: Population,
+    serving: dict[str, NDArray[np.int64]],
+    rng: np.random.Generator,
+) -> Attempts:
     n = len(times)
     return Attempts(
-        times, people.home[user].copy(), user, np.full(n, "", dtype=object), np.full(n, -1), rng.uniform(0.2, 1, n),
-        np.zeros(n), {kind: nodes[user] for kind, nodes in serving.items()},
-        np.minimum(rng.gamma(1.3, 65.0, n) + 4.0, 1500.0), np.full(n, "own", dtype=object), np.ones(n, bool),
-        np.full(n, -1), np.full(n, -1), np.zeros(n, bool),
-    )  # fmt: skip
+        times,
+        people.home[user].copy(),
+        user,
+        np.full(n, "", dtype=object),
+        np.full(n, -1),
+        rng.uniform(0.2, 1, n),
+        np.zeros(n),
+        {kind: nodes[user] for kind, nodes in serving.items()},
+        np.minimum(rng.gamma(1.3, 65.0, n) + 4.0, 1500.0),
+        np.full(n, "own", dtype=object),
+        np.ones(n, bool),
+        np.full(n, -1),
+        np.full(n, -1),
+        np.zeros(n, bool),
+    )
 
 
 def _reach(a: Attempts, incident: Incident, people: Population) -> NDArray[np.bool_]:
     fault = incident.fault
     within = (a.time >= incident.start) & (a.time < incident.end) & (a.ticket < 0)
     if fault.scope == "cell":
-        return within & (a.cell == incident.cell)
+        return np.asarray(within & (a.cell == incident.cell))
     if fault.scope == "node":
-        return within & (a.nodes[fault.node_type] == incident.node)
+        return np.asarray(within & (a.nodes[fault.node_type] == incident.node))
     if fault.scope == "model":
-        return within & (people.model[a.user] == people.defective[fault.model])
+        return np.asarray(within & (people.model[a.user] == people.defective[fault.model]))
     return np.zeros(a.size, dtype=bool)
 
 
-def _meet(a: Attempts, incidents: list[Incident], people: Population, kind: str, rng: np.random.Generator) -> None:
-    """Attempts of others in reach of an incident meet its event with its hazard."""
+def _meet(
+    a: Attempts, incidents: list[Incident], people: Population, kind: str, rng: np.random.Generator
+) -> None:
+    """Let attempts of others in reach of an incident meet its event with its hazard."""
     for incident in incidents:
         if incident.hazard <= 0 or not fits(incident.event, incident.fault.record, kind):
             continue
@@ -131,10 +179,16 @@ def _legacy(a: Attempts, people: Population) -> None:
     a.event[people.legacy[people.model[a.user]] & ~np.isin(a.event, list(FALLBACKS))] = "csfb_good"
 
 
-def background_calls(network: Network, people: Population, incidents: list[Incident], period: Period,
-                     profile: NDArray[np.float64], serving: dict[str, NDArray[np.int64]],
-                     rng: np.random.Generator) -> Attempts:
-    """Calls of other users over the last two days, with the ordinary failures of a healthy network."""
+def background_calls(
+    network: Network,
+    people: Population,
+    incidents: list[Incident],
+    period: Period,
+    profile: NDArray[np.float64],
+    serving: dict[str, NDArray[np.int64]],
+    rng: np.random.Generator,
+) -> Attempts:
+    """Make calls of other users over the last two days, with the ordinary failures of a healthy network."""
     per_cell = 70 if network.size <= 300 else 30
     n = network.size * per_cell
     first = max(0, period.seconds - 2 * DAY_S)
@@ -154,27 +208,52 @@ def background_calls(network: Network, people: Population, incidents: list[Incid
 
 
 def _pair(a: Attempts, people: Population, customers: int, rng: np.random.Generator) -> None:
-    """The other party: another subscriber for calls inside the network."""
+    """Choose the other party: another subscriber for calls inside the network."""
     a.peer = np.where(a.operator == "own", rng.integers(customers, people.size, a.size), -1)
     a.peer_cell = np.where(a.peer >= 0, people.home[np.maximum(a.peer, 0)], -1)
-    on_called_side = np.isin(a.event, ["paging", "callee_unregistered", "domain_error", "no_roaming_number",
-                                       "update_silent", "csfb_cs_retry", "csfb_sgs_page", "csfb_wrong_la",
-                                       "csfb_lac_differs_mt"])  # fmt: skip
+    on_called_side = np.isin(
+        a.event,
+        [
+            "paging",
+            "callee_unregistered",
+            "domain_error",
+            "no_roaming_number",
+            "update_silent",
+            "csfb_cs_retry",
+            "csfb_sgs_page",
+            "csfb_wrong_la",
+            "csfb_lac_differs_mt",
+        ],
+    )
     a.own_is_mo &= ~on_called_side
 
 
-def ticket_calls(people: Population, incidents: list[Incident], serving: dict[str, NDArray[np.int64]],
-                 rng: np.random.Generator) -> Attempts:
+def ticket_calls(
+    people: Population,
+    incidents: list[Incident],
+    serving: dict[str, NDArray[np.int64]],
+    rng: np.random.Generator,
+) -> Attempts:
     """Earlier good calls of each customer, and the one that the complaint is about."""
     wanted = [i for i in incidents if i.fault.record in ("call", "both")]
-    history = [(i, max(60.0, i.at - rng.uniform(3 * 3600, 36 * 3600))) for i in incidents
-               if i.fault.scope != "none" or i.fault.text == "good" for _ in range(3)]  # fmt: skip
-    silent = [(i, max(60.0, i.at - rng.uniform(30 * 3600, 60 * 3600))) for i in incidents
-              if i.fault.text == "no_record" for _ in range(2)]  # fmt: skip
+    history = [
+        (i, max(60.0, i.at - rng.uniform(3 * 3600, 36 * 3600)))
+        for i in incidents
+        if i.fault.scope != "none" or i.fault.text == "good"
+        for _ in range(3)
+    ]
+    silent = [
+        (i, max(60.0, i.at - rng.uniform(30 * 3600, 60 * 3600)))
+        for i in incidents
+        if i.fault.text == "no_record"
+        for _ in range(2)
+    ]
     rows = [(i, i.at, True) for i in wanted] + [(i, t, False) for i, t in history + silent]
     user = np.array([i.customer for i, _, _ in rows], dtype=np.int64)
     a = _blank(np.array([t for _, t, _ in rows]), user, people, serving, rng)
-    a.operator = np.where(np.arange(a.size) % 3 == 0, rng.choice(np.array(OPERATORS[1:3], dtype=object), a.size), "own")
+    a.operator = np.where(
+        np.arange(a.size) % 3 == 0, rng.choice(np.array(OPERATORS[1:3], dtype=object), a.size), "own"
+    )
     for row, (incident, _, own) in enumerate(rows):
         if not own:
             continue
@@ -200,15 +279,22 @@ def joined(first: Attempts, second: Attempts) -> Attempts:
     """Both sets in one."""
     merged = {
         name: np.concatenate([getattr(first, name), getattr(second, name)])
-        for name in vars(first) if name != "nodes"
-    }  # fmt: skip
+        for name in vars(first)
+        if name != "nodes"
+    }
     nodes = {kind: np.concatenate([first.nodes[kind], second.nodes[kind]]) for kind in first.nodes}
     return Attempts(**merged, nodes=nodes)
 
 
-def registrations(network: Network, people: Population, incidents: list[Incident], period: Period,
-                  profile: NDArray[np.float64], serving: dict[str, NDArray[np.int64]],
-                  rng: np.random.Generator) -> Attempts:
+def registrations(
+    network: Network,
+    people: Population,
+    incidents: list[Incident],
+    period: Period,
+    profile: NDArray[np.float64],
+    serving: dict[str, NDArray[np.int64]],
+    rng: np.random.Generator,
+) -> Attempts:
     """Registrations of others over the last two days, and those of the customers around their complaint."""
     customers = len(incidents)
     n = network.size * (30 if network.size <= 300 else 12)
@@ -219,7 +305,9 @@ def registrations(network: Network, people: Population, incidents: list[Incident
     _meet(a, incidents, people, "registration", rng)
     a.event[people.legacy[people.model[a.user]]] = "reg_never_tries"
     rows = [row for incident in incidents for row in _own_registrations(incident, people, rng)]
-    own = _blank(np.array([r[1] for r in rows]), np.array([r[0].customer for r in rows]), people, serving, rng)
+    own = _blank(
+        np.array([r[1] for r in rows]), np.array([r[0].customer for r in rows]), people, serving, rng
+    )
     for row, (incident, _, event, is_own) in enumerate(rows):
         own.event[row] = event
         own.cell[row] = incident.cell
@@ -229,8 +317,9 @@ def registrations(network: Network, people: Population, incidents: list[Incident
     return joined(own, a)
 
 
-def _own_registrations(incident: Incident, people: Population,
-                       rng: np.random.Generator) -> list[tuple[Incident, float, str, bool]]:
+def _own_registrations(
+    incident: Incident, people: Population, rng: np.random.Generator
+) -> list[tuple[Incident, float, str, bool]]:
     """(incident, time, event, whether it is the one complained of) of one customer."""
     fault, at = incident.fault, incident.at
     rows: list[tuple[Incident, float, str, bool]] = []

@@ -9,25 +9,36 @@ from numpy.typing import NDArray
 
 from callcause.simulator import call_flow, csfb_flow, radio, voice_path
 from callcause.simulator.attempts import Attempts
-from callcause.simulator.legs import FLAGS, NUMBERS, TEXTS, TIMES, Columns
+from callcause.simulator.legs import FLAGS, NUMBERS, TEXTS, TIMES, Columns, only
 from callcause.simulator.state import State
 from callcause.simulator.subscribers import Population
 from callcause.simulator.topology import Network, Rows
 
-NAMED = {"sbc_name": ("sbc", 2), "pcscf_name": ("sbc", 4), "scscf_name": ("scscf", 2), "icscf_name": ("icscf", 2),
-         "as_name": ("as", 2), "mme_name": ("mme", 1), "pgw_name": ("pgw", 0), "pcrf_name": ("pcrf", 2),
-         "msc_name": ("msc", 1), "media_relay_name": ("rtp_proxy", 2)}  # fmt: skip
+NAMED = {
+    "sbc_name": ("sbc", 2),
+    "pcscf_name": ("sbc", 4),
+    "scscf_name": ("scscf", 2),
+    "icscf_name": ("icscf", 2),
+    "as_name": ("as", 2),
+    "mme_name": ("mme", 1),
+    "pgw_name": ("pgw", 0),
+    "pcrf_name": ("pcrf", 2),
+    "msc_name": ("msc", 1),
+    "media_relay_name": ("rtp_proxy", 2),
+}
 SIP_NAMES = ("pcscf_name", "scscf_name", "icscf_name", "as_name")
 AIR = ("voice_air", "voice_retransmitted")
 
 
 def node_names(network: Network, nodes: dict[str, NDArray[np.int64]], column: str) -> NDArray[Any]:
-    """The name by which records of this kind call the node (every probe has its own way)."""
+    """Name the node as records of this kind do call the node (every probe has its own way)."""
     kind, spelling = NAMED[column]
     place = nodes[kind]
     known = np.array([n.names[min(spelling, len(n.names) - 1)] for n in network.nodes], dtype=object)
     if column in SIP_NAMES:
-        known = np.array([f"sip:{name}" if i % 2 else f"sip:{name}:5060" for i, name in enumerate(known)], dtype=object)
+        known = np.array(
+            [f"sip:{name}" if i % 2 else f"sip:{name}:5060" for i, name in enumerate(known)], dtype=object
+        )
     names: NDArray[Any] = known[place]
     return names
 
@@ -43,9 +54,16 @@ def access_info(cells: Rows, cell: NDArray[np.int64]) -> NDArray[Any]:
     return values
 
 
-def set_radio(c: Columns, network: Network, state: State, cell: NDArray[np.int64], time: NDArray[np.float64],
-              edge_db: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Last radio measurements of a leg; returns the air loss of the voice bearer, columns uplink and downlink."""
+def set_radio(
+    c: Columns,
+    network: Network,
+    state: State,
+    cell: NDArray[np.int64],
+    time: NDArray[np.float64],
+    edge_db: NDArray[np.float64],
+    rng: np.random.Generator,
+) -> NDArray[np.float64]:
+    """Set the last radio measurements of a leg; return the air loss of its voice, columns uplink and downlink."""
     lost = state.at("coverage_loss_db", cell, time) + edge_db
     rsrp = network.mean_rsrp[cell] + rng.normal(0, radio.SHADOWING_DB * 0.8, len(cell)) - lost
     other = network.strongest_other[cell] + rng.normal(0, 2.5, len(cell)) - 0.8 * lost
@@ -75,10 +93,11 @@ def _neighbour_cell(network: Network) -> NDArray[np.int64]:
 
 
 class CallRecords:
-    """Legs of all attempts: `own` and `peer` columns, which of them were recorded, and the air loss of `own`."""
+    """Legs of all attempts: `own` and `peer` columns, which were recorded, and the air loss of `own`."""
 
-    def __init__(self, attempts: Attempts, network: Network, people: Population, state: State,
-                 rng: np.random.Generator) -> None:
+    def __init__(
+        self, attempts: Attempts, network: Network, people: Population, state: State, rng: np.random.Generator
+    ) -> None:
         self.attempts, self.network, self.people, self.state = attempts, network, people, state
         talk = attempts.talk_s
         self.own, self.peer, reached = call_flow.run_calls(talk, attempts.event, rng)
@@ -110,7 +129,9 @@ class CallRecords:
         number = np.arange(a.size)
         ids = np.array([f"CL-{4_410_000 + 2 * i}" for i in number], dtype=object)
         other = np.array([f"CL-{4_410_001 + 2 * i}" for i in number], dtype=object)
-        icid = np.array([f"i{v:016x}={i:09d}" for i, v in enumerate(rng.integers(0, 2**62, a.size))], dtype=object)
+        icid = np.array(
+            [f"i{v:016x}={i:09d}" for i, v in enumerate(rng.integers(0, 2**62, a.size))], dtype=object
+        )
         own_number = self.people.number(a.user)
         peer_number = np.where(a.peer >= 0, self.people.number(np.maximum(a.peer, 0)), _outside(a, rng))
         moved = _neighbour_cell(self.network)
@@ -118,8 +139,8 @@ class CallRecords:
             (self.own, a.user, a.cell, a.own_is_mo, ids, other),
             (self.peer, np.maximum(a.peer, 0), np.maximum(a.peer_cell, 0), ~a.own_is_mo, other, ids),
         ):
-            leg["id"], leg["icid"] = mine, np.where(self.csfb & np.isnan(leg["t_100"]), None, icid)
-            leg["other_leg_id"] = np.where(self.has_peer, others, None)
+            leg["id"], leg["icid"] = mine, only(~self.csfb | ~np.isnan(leg["t_100"]), icid)
+            leg["other_leg_id"] = only(self.has_peer, others)
             leg["leg"] = np.where(is_mo, "mo", "mt").astype(object)
             leg["calling_number"] = np.where(a.own_is_mo, own_number, peer_number)
             leg["called_number"] = np.where(a.own_is_mo, peer_number, own_number)
@@ -142,11 +163,19 @@ class CallRecords:
         for name in ("paging_sent", "paging_answered"):
             reached = ~np.isnan(leg["t_183"])
             leg[name] = np.where(called & (leg[name] == -1) & reached, 1, leg[name]).astype(np.int8)
-        leg["domain_selected"] = np.where(is_mo, None, leg["domain_selected"])
+        leg["domain_selected"] = only(~is_mo, leg["domain_selected"])
 
     def _hide_unused_nodes(self, leg: Columns) -> None:
         plain_cs = self.csfb & np.isnan(leg["t_100"])
-        for name in ("sbc_name", "pcscf_name", "scscf_name", "icscf_name", "as_name", "pcrf_name", "pgw_name"):
+        for name in (
+            "sbc_name",
+            "pcscf_name",
+            "scscf_name",
+            "icscf_name",
+            "as_name",
+            "pcrf_name",
+            "pgw_name",
+        ):
             leg[name][plain_cs] = None
         leg["media_relay_name"][np.isnan(leg["t_200"])] = None
         leg["msc_name"][~self.csfb] = None
@@ -174,17 +203,22 @@ class CallRecords:
         nth = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
         start = self.own["t_end"][row] - 5.0 * (np.repeat(count, count) - nth)
         call = {name: self.own[name][row] for name in ("id", "leg", "last_ecgi", "codec")}
-        transport = (np.maximum(self.state.at("transport_loss", a.cell[row], start), 0.0),
-                     np.maximum(self.state.at("transport_jitter_ms", a.cell[row], start), 0.5))
+        transport = (
+            np.maximum(self.state.at("transport_loss", a.cell[row], start), 0.0),
+            np.maximum(self.state.at("transport_jitter_ms", a.cell[row], start), 0.5),
+        )
         air = self.air[row]
-        parts = voice_path.run_voice(call, start, a.event[row], a.strength[row], air, transport,
-                                     ("ue", "s1u", "sbc", "far_end"), rng)
+        parts = voice_path.run_voice(
+            call, start, a.event[row], a.strength[row], air, transport, ("ue", "s1u", "sbc", "far_end"), rng
+        )
         joined = {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
         order = np.lexsort((joined["call_id"].astype(str), joined["start"]))
         return {name: column[order] for name, column in joined.items()}
 
 
-def _cells_of(leg: Columns, cell: NDArray[np.int64], moved: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[Any]]:
+def _cells_of(
+    leg: Columns, cell: NDArray[np.int64], moved: NDArray[np.int64]
+) -> tuple[NDArray[Any], NDArray[Any]]:
     """First and last cell: a call with handovers came from the neighbour; the trouble is where it ended."""
     with_handover = np.nan_to_num(leg["handover_count"]) > 0
     return np.where(with_handover, moved[cell], cell), cell
@@ -193,5 +227,10 @@ def _cells_of(leg: Columns, cell: NDArray[np.int64], moved: NDArray[np.int64]) -
 def _outside(a: Attempts, rng: np.random.Generator) -> NDArray[Any]:
     digits = rng.integers(10_000_000, 99_999_999, a.size)
     prefix = {"other_mobile": "86186", "fixed": "86871", "service_number": "", "own": "86138"}
-    return np.array([f"{prefix[o]}{d}" if o != "service_number" else f"95{d % 900 + 100}"
-                     for o, d in zip(a.operator, digits, strict=True)], dtype=object)
+    return np.array(
+        [
+            f"{prefix[o]}{d}" if o != "service_number" else f"95{d % 900 + 100}"
+            for o, d in zip(a.operator, digits, strict=True)
+        ],
+        dtype=object,
+    )

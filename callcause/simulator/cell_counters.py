@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,7 +11,8 @@ from callcause.simulator import radio
 from callcause.simulator.state import State
 from callcause.simulator.topology import Network
 
-Grid = NDArray[np.float64]
+Grid = NDArray[Any]
+Counters = dict[str, Grid]
 QUANTILES = np.array([-1.5, -0.75, 0.0, 0.75, 1.5])
 CALLS_PER_BUSY_HOUR = 260.0
 CQI_STEP_DB = 1.9
@@ -17,7 +20,7 @@ RELEASE_CAUSES = ("20", "21", "1", "26", "25")
 
 
 class Radio:
-    """Radio quantities per cell and hour (arrays cells x hours), for the mean place and for a spread of places."""
+    """Radio quantities (arrays cells x hours) for the mean place of a cell and for a spread of places."""
 
     def __init__(self, network: Network, state: State, hours: slice) -> None:
         cell = {name: grid[:, hours] for name, grid in state.cell.items()}
@@ -50,7 +53,7 @@ def _binomial(n: NDArray[np.int64], fail: Grid, rng: np.random.Generator) -> NDA
     return n - rng.binomial(n, np.clip(fail, 0.0, 1.0))
 
 
-def cell_counters(physics: Radio, parts: int, rng: np.random.Generator) -> dict[str, Grid]:
+def cell_counters(physics: Radio, parts: int, rng: np.random.Generator) -> Counters:
     """Counters in TS 32.425 names per cell and period (cells x hours * parts); counts are whole numbers.
 
     `parts` is the number of granularity periods of an hour: 1 or 4.
@@ -60,7 +63,7 @@ def cell_counters(physics: Radio, parts: int, rng: np.random.Generator) -> dict[
     level = 1.0 + 0.25 * np.tanh(c["load_scale"] - 0.42)
     users = np.clip(np.repeat(physics.profile, parts)[None, :] * c["users_scale"], 1.0, 1200.0)
     calls = rng.poisson(CALLS_PER_BUSY_HOUR * traffic * level * (1.0 - np.clip(c["volte_off"], 0, 1)))
-    out: dict[str, Grid] = {}
+    out: Counters = {}
     rrc = rng.poisson(2400.0 * traffic * level)
     rrc_ok = _binomial(rrc, c["rach_fail"], rng)
     signalled = _binomial(rrc_ok, c["s1_fail"], rng)
@@ -73,8 +76,14 @@ def cell_counters(physics: Radio, parts: int, rng: np.random.Generator) -> dict[
     return out
 
 
-def _bearers(out: dict[str, Grid], c: dict[str, Grid], calls: NDArray[np.int64], traffic: Grid, parts: int,
-             rng: np.random.Generator) -> None:
+def _bearers(
+    out: Counters,
+    c: Counters,
+    calls: NDArray[np.int64],
+    traffic: Grid,
+    parts: int,
+    rng: np.random.Generator,
+) -> None:
     initial = rng.binomial(calls, 0.06)
     added = calls - initial
     initial_ok, added_ok = _binomial(initial, c["qci1_fail"], rng), _binomial(added, c["qci1_fail"], rng)
@@ -100,8 +109,14 @@ def _bearers(out: dict[str, Grid], c: dict[str, Grid], calls: NDArray[np.int64],
         out[f"UECNTX.RelReq.{cause}"] = split[..., i] + (rng.poisson(40 * traffic) if cause == "20" else 0)
 
 
-def _mobility(out: dict[str, Grid], c: dict[str, Grid], calls: NDArray[np.int64], rrc: NDArray[np.int64],
-              traffic: Grid, rng: np.random.Generator) -> None:
+def _mobility(
+    out: Counters,
+    c: Counters,
+    calls: NDArray[np.int64],
+    rrc: NDArray[np.int64],
+    traffic: Grid,
+    rng: np.random.Generator,
+) -> None:
     again = rng.binomial(rrc, np.clip(c["reestablish"], 0, 1))
     out["RRC.ConnReEstabAtt.sum"] = again
     out["RRC.ConnReEstabSucc.sum"] = _binomial(again, c["reestablish_fail"], rng)
@@ -119,12 +134,14 @@ def _mobility(out: dict[str, Grid], c: dict[str, Grid], calls: NDArray[np.int64]
     out["PAG.DiscardedNbr"] = rng.binomial(paged, np.clip(c["paging_discard"], 0, 1))
 
 
-def _load(out: dict[str, Grid], physics: Radio, parts: int, users: Grid, rng: np.random.Generator) -> None:
+def _load(out: Counters, physics: Radio, parts: int, users: Grid, rng: np.random.Generator) -> None:
     shape = users.shape
     out["RRC.ConnMax"] = np.floor(users * rng.uniform(0.97, 1.06, shape))
     for name, load in (("RRU.PrbTotDl", physics.load_dl), ("RRU.PrbTotUl", physics.load_ul)):
         out[name] = np.floor(np.clip(np.repeat(load, parts, axis=1) + rng.normal(0, 1.5, shape), 0, 100))
-    out["RRU.CellUnavailableTime"] = np.floor(np.repeat(3600.0 * (1 - physics.available) / parts, parts, axis=1))
+    out["RRU.CellUnavailableTime"] = np.floor(
+        np.repeat(3600.0 * (1 - physics.available) / parts, parts, axis=1)
+    )
     mean = np.clip(np.repeat(physics.sinr, parts, axis=1) / CQI_STEP_DB + 3.2, 0.6, 14.5)
     edges = (np.arange(15) + 0.5)[:, None, None]
     below = radio.normal_tail(0.0, mean[None] - edges, 2.4)
@@ -134,17 +151,25 @@ def _load(out: dict[str, Grid], physics: Radio, parts: int, users: Grid, rng: np
         out[f"CARR.WBCQIDist.Bin{cqi}"] = np.floor(samples * np.clip(share[cqi], 0, 1))
 
 
-def _voice_bearer(out: dict[str, Grid], physics: Radio, c: dict[str, Grid], parts: int,
-                  rng: np.random.Generator) -> None:
+def _voice_bearer(out: Counters, physics: Radio, c: Counters, parts: int, rng: np.random.Generator) -> None:
     shape = c["dl_discard"].shape
-    for name, loss in (("DRB.PdcpSduLossRateUl.1", physics.loss_ul), ("DRB.PdcpSduAirLossRateDl.1", physics.loss_dl)):
+    for name, loss in (
+        ("DRB.PdcpSduLossRateUl.1", physics.loss_ul),
+        ("DRB.PdcpSduAirLossRateDl.1", physics.loss_dl),
+    ):
         out[name] = np.floor(np.repeat(loss, parts, axis=1) * rng.gamma(40, 1 / 40, shape) * 1e4)
-    out["DRB.PdcpSduDropRateDl.1"] = np.floor(np.maximum(c["dl_discard"], 0) * rng.gamma(30, 1 / 30, shape) * 1e4)
-    out["DRB.PdcpSduDelayDl.1"] = np.round(c["dl_delay_ms"] + 12.0 * np.repeat(physics.load_dl, parts, axis=1) / 100, 1)
+    out["DRB.PdcpSduDropRateDl.1"] = np.floor(
+        np.maximum(c["dl_discard"], 0) * rng.gamma(30, 1 / 30, shape) * 1e4
+    )
+    out["DRB.PdcpSduDelayDl.1"] = np.round(
+        c["dl_delay_ms"] + 12.0 * np.repeat(physics.load_dl, parts, axis=1) / 100, 1
+    )
 
 
-def vendor_samples(physics: Radio, rng: np.random.Generator) -> dict[tuple[str, str], tuple[Grid, Grid, Grid]]:
-    """Samples that only the vendor's own system has: (kpi id, split) -> value, numerator, denominator, hourly."""
+def vendor_samples(
+    physics: Radio, rng: np.random.Generator
+) -> dict[tuple[str, str], tuple[Grid, Grid, Grid]]:
+    """Sample what only the vendor's own system has: (kpi id, split) -> value, numerator, denominator."""
     c, profile = physics.cell, physics.profile[None, :]
     samples = np.floor(3000.0 * profile * physics.available + 5)
     nothing = np.full(samples.shape, np.nan)
@@ -168,5 +193,9 @@ def vendor_samples(physics: Radio, rng: np.random.Generator) -> dict[tuple[str, 
             ("qci1_packets_ul", ""): (packets, nothing, nothing),
             ("qci1_packets_dl", ""): (packets, nothing, nothing),
             ("carried_over_erabs_qci1", ""): (np.floor(calls * 84 / 3600), nothing, nothing),
-            ("volte_user_handover_success_ratio", ""): (100 * moved / np.maximum(moves, 1), moved, moves * 1.0),
+            ("volte_user_handover_success_ratio", ""): (
+                100 * moved / np.maximum(moves, 1),
+                moved,
+                moves * 1.0,
+            ),
         }

@@ -17,22 +17,70 @@ from callcause.simulator.topology import Network
 CATEGORIES = ("registration", "access", "drop", "mos", "csfb")
 CHANNELS = ("hotline_10086", "hall", "app", "web", "sms", "account_manager")
 USUAL: dict[str, dict[str, str]] = {
-    "registration": {"answer_icon_present": "no", "answer_rat_while_dialling": "2G",
-                     "answer_call_outcome": "connected_on_2g"},
-    "access": {"answer_icon_present": "yes", "answer_rat_while_dialling": "4G", "answer_call_outcome": "not_connected"},
+    "registration": {
+        "answer_icon_present": "no",
+        "answer_rat_while_dialling": "2G",
+        "answer_call_outcome": "connected_on_2g",
+    },
+    "access": {
+        "answer_icon_present": "yes",
+        "answer_rat_while_dialling": "4G",
+        "answer_call_outcome": "not_connected",
+    },
     "drop": {"answer_icon_present": "yes", "answer_rat_while_dialling": "4G", "answer_call_outcome": "cut"},
-    "mos": {"answer_icon_present": "yes", "answer_rat_while_dialling": "4G", "answer_call_outcome": "bad_voice"},
-    "csfb": {"answer_icon_present": "no", "answer_rat_while_dialling": "2G", "answer_call_outcome": "connected_on_2g"},
+    "mos": {
+        "answer_icon_present": "yes",
+        "answer_rat_while_dialling": "4G",
+        "answer_call_outcome": "bad_voice",
+    },
+    "csfb": {
+        "answer_icon_present": "no",
+        "answer_rat_while_dialling": "2G",
+        "answer_call_outcome": "connected_on_2g",
+    },
     "other": {},
-}  # fmt: skip
-SETTINGS = {"answer_volte_menu": "present", "answer_volte_switch": "on", "answer_network_mode": "4g_preferred",
-            "answer_mobile_data": "on", "answer_sim_slot": "4g_slot"}  # fmt: skip
+}
+SETTINGS = {
+    "answer_volte_menu": "present",
+    "answer_volte_switch": "on",
+    "answer_network_mode": "4g_preferred",
+    "answer_mobile_data": "on",
+    "answer_sim_slot": "4g_slot",
+}
 COLUMNS = (
-    "id", "external_id", "channel", "received_at", "entered_at", "status", "msisdn", "customer_id", "star_level",
-    "region", "place_text", "latitude", "longitude", "occurred_at", "ecgi", "tac", "imei_tac", "device_model_text",
-    "description", "language", "category", "direction", "other_party_number", "off_net", "roaming", "one_way",
-    "repeat_count", *USUAL["access"], *SETTINGS, "severity", "priority", "joint_count",
-)  # fmt: skip
+    "id",
+    "external_id",
+    "channel",
+    "received_at",
+    "entered_at",
+    "status",
+    "msisdn",
+    "customer_id",
+    "star_level",
+    "region",
+    "place_text",
+    "latitude",
+    "longitude",
+    "occurred_at",
+    "ecgi",
+    "tac",
+    "imei_tac",
+    "device_model_text",
+    "description",
+    "language",
+    "category",
+    "direction",
+    "other_party_number",
+    "off_net",
+    "roaming",
+    "one_way",
+    "repeat_count",
+    *USUAL["access"],
+    *SETTINGS,
+    "severity",
+    "priority",
+    "joint_count",
+)
 Row = dict[str, Any]
 
 
@@ -65,32 +113,49 @@ def _answers(incident: Incident, category: str, people: Population, rng: np.rand
     return answers
 
 
-def _row(incident: Incident, category: str, network: Network, people: Population, rng: np.random.Generator) -> Row:
+def _row(
+    incident: Incident, category: str, network: Network, people: Population, rng: np.random.Generator
+) -> Row:
     fault, cell = incident.fault, incident.cell
     language = "zh" if rng.random() < 0.6 else "en"
     number = str(people.columns["msisdn"][incident.customer])
-    core = symptom(category, fault.cause, fault.text, incident.role, language, rng) if category != "other" else symptom(
-        "other", fault.cause, "out_of_scope", "mo", language, rng)
+    core = (
+        symptom(category, fault.cause, fault.text, incident.role, language, rng)
+        if category != "other"
+        else symptom("other", fault.cause, "out_of_scope", "mo", language, rng)
+    )
     occurred = incident.at + float(rng.normal(0, 100)) + 20.0
     received = incident.at + float(rng.uniform(900, 14_000))
     tells_cell = rng.random() < 0.55
     row: Row = dict.fromkeys(COLUMNS)
     row |= {
-        "id": ticket_id(incident), "channel": CHANNELS[int(rng.integers(0, len(CHANNELS)))], "received_at": received,
-        "entered_at": received + 300.0, "status": "dispatched", "msisdn": number, "region": "0871",
-        "customer_id": f"CU-{500_000 + incident.ticket}", "star_level": int(rng.integers(0, 6)),
+        "id": ticket_id(incident),
+        "channel": CHANNELS[int(rng.integers(0, len(CHANNELS)))],
+        "received_at": received,
+        "entered_at": received + 300.0,
+        "status": "dispatched",
+        "msisdn": number,
+        "region": "0871",
+        "customer_id": f"CU-{500_000 + incident.ticket}",
+        "star_level": int(rng.integers(0, 6)),
         "place_text": f"KM-S{int(network.site[cell]):04d} {'附近' if language == 'zh' else 'area'}",
         "latitude": round(float(network.cells["latitude"][cell]) + float(rng.normal(0, 0.0008)), 5),
         "longitude": round(float(network.cells["longitude"][cell]) + float(rng.normal(0, 0.0008)), 5),
-        "occurred_at": occurred, "ecgi": str(network.cells["ecgi"][cell]) if tells_cell else None,
+        "occurred_at": occurred,
+        "ecgi": str(network.cells["ecgi"][cell]) if tells_cell else None,
         "tac": int(network.cells["tac"][cell]) if tells_cell else None,
         "imei_tac": people.lends(int(people.model[incident.customer])) if rng.random() < 0.7 else None,
-        "description": complaint(core, language, number, rng), "language": language if rng.random() < 0.9 else None,
+        "description": complaint(core, language, number, rng),
+        "language": language if rng.random() < 0.9 else None,
         "category": category if rng.random() < 0.5 else None,
-        "direction": incident.role.upper() if rng.random() < 0.6 else "unknown", "roaming": False,
+        "direction": incident.role.upper() if rng.random() < 0.6 else "unknown",
+        "roaming": False,
         "off_net": incident.fault.operator != "own" if rng.random() < 0.5 else None,
-        "repeat_count": int(rng.integers(0, 5)), "severity": "normal", "priority": "P3", "joint_count": 1,
-    }  # fmt: skip
+        "repeat_count": int(rng.integers(0, 5)),
+        "severity": "normal",
+        "priority": "P3",
+        "joint_count": 1,
+    }
     row |= _answers(incident, category, people, rng)
     if fault.text == "incomplete":
         for gap in (("msisdn",), ("occurred_at",), ("place_text", "ecgi", "tac", "latitude", "longitude"))[
@@ -100,8 +165,9 @@ def _row(incident: Incident, category: str, network: Network, people: Population
     return row
 
 
-def write_tickets(incidents: list[Incident], network: Network, people: Population, period: Period,
-                  rng: np.random.Generator) -> tuple[pl.DataFrame, pl.DataFrame]:
+def write_tickets(
+    incidents: list[Incident], network: Network, people: Population, period: Period, rng: np.random.Generator
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Table `ticket` in order of intake, and the truth."""
     rows, truth = [], []
     for incident in incidents:
@@ -110,12 +176,22 @@ def write_tickets(incidents: list[Incident], network: Network, people: Populatio
         cause = "cannot_tell" if incident.removed else incident.fault.cause
         named = "" if incident.fault.text in ("incomplete",) else category
         removed = incident.removed or ("call;registration" if incident.fault.text == "no_record" else "")
-        truth.append({"ticket_id": ticket_id(incident), "cause_id": cause, "category": named,
-                      "removed_input": removed, "injected": incident.fault.cause, "event": incident.event,
-                      "cell": str(network.cells["ecgi"][incident.cell]),
-                      "node": network.nodes[incident.node].node_id if incident.node >= 0 else "",
-                      "strength": round(incident.strength, 3)})  # fmt: skip
+        truth.append(
+            {
+                "ticket_id": ticket_id(incident),
+                "cause_id": cause,
+                "category": named,
+                "removed_input": removed,
+                "injected": incident.fault.cause,
+                "event": incident.event,
+                "cell": str(network.cells["ecgi"][incident.cell]),
+                "node": network.nodes[incident.node].node_id if incident.node >= 0 else "",
+                "strength": round(incident.strength, 3),
+            }
+        )
     table = pl.DataFrame(rows, infer_schema_length=None)
-    moments = [((pl.col(n) * 1000).round().cast(pl.Int64) + period.epoch_ms).cast(pl.Datetime("ms", "UTC"))
-               for n in ("received_at", "entered_at", "occurred_at")]  # fmt: skip
+    moments = [
+        ((pl.col(n) * 1000).round().cast(pl.Int64) + period.epoch_ms).cast(pl.Datetime("ms", "UTC"))
+        for n in ("received_at", "entered_at", "occurred_at")
+    ]
     return with_offset(table.with_columns(moments).sort("received_at")), pl.DataFrame(truth)

@@ -17,16 +17,31 @@ FALLBACKS: dict[str, Fallback] = {
     "csfb_tqos": F(invite="t_183", status=580),
     "csfb_after_sip": F(invite="t_100", status=480),
     "csfb_after_500": F(invite="t_100", status=503),
-    "csfb_cs_retry": F(invite="t_100", own={"cs_retry": True, "domain_selected": "cs", "paging_sent": True,
-                                            "paging_answered": False}),
+    "csfb_cs_retry": F(
+        invite="t_100",
+        own={"cs_retry": True, "domain_selected": "cs", "paging_sent": True, "paging_answered": False},
+    ),
     "csfb_no_lu": F(redirect_s=None, request_s=None, alerting_s=None, return_s=None),
     "csfb_lac_differs": F(request_s=(5.5, 8.5), alerting_s=(3.6, 5.5), own={"lau_before_call": True}),
-    "csfb_lac_differs_mt": F(request_s=None, alerting_s=None, return_s=(4.0, 9.0),
-                             own={"lau_before_call": True, "paging_sent": True, "paging_answered": False}),
-    "csfb_wrong_la": F(request_s=None, alerting_s=None, return_s=(4.0, 9.0),
-                       own={"paging_sent": True, "paging_answered": False}),
-    "csfb_sgs_page": F(redirect_s=None, request_s=None, alerting_s=None, return_s=None,
-                       own={"paging_sent": True, "paging_answered": False}),
+    "csfb_lac_differs_mt": F(
+        request_s=None,
+        alerting_s=None,
+        return_s=(4.0, 9.0),
+        own={"lau_before_call": True, "paging_sent": True, "paging_answered": False},
+    ),
+    "csfb_wrong_la": F(
+        request_s=None,
+        alerting_s=None,
+        return_s=(4.0, 9.0),
+        own={"paging_sent": True, "paging_answered": False},
+    ),
+    "csfb_sgs_page": F(
+        redirect_s=None,
+        request_s=None,
+        alerting_s=None,
+        return_s=None,
+        own={"paging_sent": True, "paging_answered": False},
+    ),
     "csfb_no_arfcn": F(arfcns="none", request_s=None, alerting_s=None, return_s=(8.0, 15.0)),
     "csfb_stale_arfcn": F(arfcns="stale", request_s=(6.5, 9.5), alerting_s=(3.6, 5.0)),
     "csfb_no_redirect": F(redirect_s=None, request_s=None, alerting_s=None, return_s=None),
@@ -36,16 +51,28 @@ FALLBACKS: dict[str, Fallback] = {
     "csfb_no_return": F(return_s=(18.0, 90.0)),
     "csfb_idle_left": F(own={"idle_left_lte_after": (14.0, 52.0)}),
     "csfb_security": F(request_s=(3.0, 6.0), alerting_s=None, return_s=(5.0, 9.0)),
-    "csfb_locked": F(redirect_s=None, request_s=None, alerting_s=None, return_s=None, own={"lte_locked": True}),
+    "csfb_locked": F(
+        redirect_s=None, request_s=None, alerting_s=None, return_s=None, own={"lte_locked": True}
+    ),
     "csfb_phone": F(request_s=(3.2, 5.0), alerting_s=None, return_s=(5.0, 12.0)),
 }
 STALE = "125;611"
 
 
-def _invite(c: Columns, rows: NDArray[np.int64], event: Fallback, rng: np.random.Generator) -> NDArray[np.float64]:
+def _invite(
+    c: Columns, rows: NDArray[np.int64], event: Fallback, rng: np.random.Generator
+) -> NDArray[np.float64]:
     """Clear the SIP part that was not reached and return when the phone turned to CS."""
-    sip = ("t_100", "t_183", "t_qci1_requested", "t_qci1_established", "t_update_sent", "t_update_answered", "t_180",
-           "t_200")  # fmt: skip
+    sip = (
+        "t_100",
+        "t_183",
+        "t_qci1_requested",
+        "t_qci1_established",
+        "t_update_sent",
+        "t_update_answered",
+        "t_180",
+        "t_200",
+    )
     first = 0 if event.invite in ("", "started_at") else sip.index(event.invite) + 1
     last = c[event.invite][rows] if event.invite else np.zeros(len(rows))
     for name in sip[first:]:
@@ -56,16 +83,37 @@ def _invite(c: Columns, rows: NDArray[np.int64], event: Fallback, rng: np.random
     return last + draw(wait, len(rows), rng)
 
 
-def _apply(c: Columns, rows: NDArray[np.int64], event: Fallback, talk_s: NDArray[np.float64],
-           rng: np.random.Generator) -> None:
+def _apply(
+    c: Columns,
+    rows: NDArray[np.int64],
+    event: Fallback,
+    talk_s: NDArray[np.float64],
+    rng: np.random.Generator,
+) -> None:
     n = len(rows)
     at = _invite(c, rows, event, rng)
-    put(c, rows, {"csfb_flag": True, "codec": None, "final_status": event.status, "releasing_node": "msc",
-                  "domain_selected": "cs", "handover_count": 0.0, "max_rtp_gap": None,
-                  "registered": bool(event.invite), "reasons": None}, rng)
+    put(
+        c,
+        rows,
+        {
+            "csfb_flag": True,
+            "codec": None,
+            "final_status": event.status,
+            "releasing_node": "msc",
+            "domain_selected": "cs",
+            "handover_count": 0.0,
+            "max_rtp_gap": None,
+            "registered": bool(event.invite),
+            "reasons": None,
+        },
+        rng,
+    )
     c["t_esr"][rows] = at
-    for name, span in (("t_redirect", event.redirect_s), ("t_cm_service_request", event.request_s),
-                       ("t_alerting", event.alerting_s)):  # fmt: skip
+    for name, span in (
+        ("t_redirect", event.redirect_s),
+        ("t_cm_service_request", event.request_s),
+        ("t_alerting", event.alerting_s),
+    ):
         if span is None:
             break
         at = at + draw(span, n, rng)
@@ -80,8 +128,14 @@ def _apply(c: Columns, rows: NDArray[np.int64], event: Fallback, talk_s: NDArray
     put(c, rows, event.own, rng)
 
 
-def run_fallbacks(c: Columns, name: NDArray[Any], talk_s: NDArray[np.float64], arfcns: NDArray[Any],
-                  cgi: NDArray[Any], rng: np.random.Generator) -> None:
+def run_fallbacks(
+    c: Columns,
+    name: NDArray[Any],
+    talk_s: NDArray[np.float64],
+    arfcns: NDArray[Any],
+    cgi: NDArray[Any],
+    rng: np.random.Generator,
+) -> None:
     """Turn the rows whose event is a fallback into calls made in CS, in place."""
     for event in sorted({str(v) for v in name if v in FALLBACKS}):
         rows = np.flatnonzero(name == event)

@@ -61,7 +61,7 @@ class Fallback:
     alerting_s: Span | None = (3.2, 4.6)
     return_s: Span | None = (1.0, 2.4)
     arfcns: str = "current"  # current | none | stale
-    invite: str = ""         # "" = no INVITE; else the last SIP event before the phone gave up
+    invite: str = ""  # "" = no INVITE; else the last SIP event before the phone gave up
     status: int | None = None
     rxlev: Span = (-82.0, -62.0)
     own: dict[str, Cell | Span] = field(default_factory=dict)
@@ -71,7 +71,7 @@ class Fallback:
 class RegistrationEvent:
     """A registration that ends at `stage`; `fields` overrides columns of the record."""
 
-    stage: str               # attach, pdn, qci5, register, challenge, second, done
+    stage: str  # attach, pdn, qci5, register, challenge, second, done
     status: tuple[int | None, ...] = (None,)
     wait_s: Span = (0.05, 0.4)
     cx: tuple[str, int | None, int | None] | None = None
@@ -84,7 +84,7 @@ class RegistrationEvent:
 class VoiceTrouble:
     """Trouble of the voice path of one call, by segment of it and direction as this leg's user sees it."""
 
-    segment: str             # air, transport, core, relay, far, terminal, codec
+    segment: str  # air, transport, core, relay, far, terminal, codec
     directions: tuple[str, ...] = ("uplink", "downlink")
     loss: Span = (0.0, 0.0)
     jitter_ms: Span = (0.0, 0.0)

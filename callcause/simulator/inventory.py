@@ -14,8 +14,12 @@ from callcause.simulator.tables import frame
 from callcause.simulator.topology import Network
 
 Row = dict[str, Any]
-HARMLESS = (("door open", "environmentalAlarm"), ("fan speed high", "equipmentAlarm"), ("licence expires soon",
-            "processingErrorAlarm"), ("battery test overdue", "environmentalAlarm"))  # fmt: skip
+HARMLESS = (
+    ("door open", "environmentalAlarm"),
+    ("fan speed high", "equipmentAlarm"),
+    ("licence expires soon", "processingErrorAlarm"),
+    ("battery test overdue", "environmentalAlarm"),
+)
 
 
 def cell_table(network: Network, period: Period) -> pl.DataFrame:
@@ -34,11 +38,22 @@ def neighbour_table(network: Network, period: Period) -> pl.DataFrame:
 
 def node_table(network: Network) -> pl.DataFrame:
     """Record `node`."""
-    return pl.DataFrame([
-        {"node_id": n.node_id, "node_type": n.node_type, "names": ";".join(n.names), "pool": n.pool or None,
-         "region": n.region, "vendor": n.vendor, "version": n.version, "lacs": ";".join(map(str, n.lacs)) or None}
-        for n in network.nodes
-    ], infer_schema_length=None)  # fmt: skip
+    return pl.DataFrame(
+        [
+            {
+                "node_id": n.node_id,
+                "node_type": n.node_type,
+                "names": ";".join(n.names),
+                "pool": n.pool or None,
+                "region": n.region,
+                "vendor": n.vendor,
+                "version": n.version,
+                "lacs": ";".join(map(str, n.lacs)) or None,
+            }
+            for n in network.nodes
+        ],
+        infer_schema_length=None,
+    )
 
 
 def subscriber_table(people: Population, period: Period) -> pl.DataFrame:
@@ -56,23 +71,41 @@ def volume_table(network: Network) -> pl.DataFrame:
     rows: list[Row] = []
     for ecgi in network.cells["ecgi"]:
         rows.append({"key_type": "cell", "key": str(ecgi), "tickets_per_day": 0.08})
-    rows += [{"key_type": "site", "key": str(e), "tickets_per_day": 0.25} for e in np.unique(network.cells["enb_id"])]
+    rows += [
+        {"key_type": "site", "key": str(e), "tickets_per_day": 0.25}
+        for e in np.unique(network.cells["enb_id"])
+    ]
     per_tac = network.size / max(1, len(np.unique(network.cells["tac"]))) * 0.5
-    rows += [{"key_type": "tac", "key": str(t), "tickets_per_day": round(per_tac, 2)}
-             for t in np.unique(network.cells["tac"])]  # fmt: skip
-    rows += [{"key_type": "scscf", "key": network.nodes[n].node_id, "tickets_per_day": round(network.size * 0.1, 2)}
-             for n in network.of_type("scscf")]  # fmt: skip
+    rows += [
+        {"key_type": "tac", "key": str(t), "tickets_per_day": round(per_tac, 2)}
+        for t in np.unique(network.cells["tac"])
+    ]
+    rows += [
+        {
+            "key_type": "scscf",
+            "key": network.nodes[n].node_id,
+            "tickets_per_day": round(network.size * 0.1, 2),
+        }
+        for n in network.of_type("scscf")
+    ]
     rows.append({"key_type": "region", "key": "0871", "tickets_per_day": round(network.size * 0.9, 1)})
     return pl.DataFrame(rows)
 
 
 def _alarm(number: int, obj: str, kind: str, raised: float, cleared: float, problem: str, **more: Any) -> Row:
     row: Row = {
-        "id": f"AL-{77000 + number}", "alarm_type": "equipmentAlarm", "perceived_severity": "minor",
-        "probable_cause": "equipment malfunction", "specific_problem": problem, "alarmed_object": obj,
-        "alarmed_object_type": kind, "raised_at": raised, "cleared_at": cleared, "service_affecting": False,
+        "id": f"AL-{77000 + number}",
+        "alarm_type": "equipmentAlarm",
+        "perceived_severity": "minor",
+        "probable_cause": "equipment malfunction",
+        "specific_problem": problem,
+        "alarmed_object": obj,
+        "alarmed_object_type": kind,
+        "raised_at": raised,
+        "cleared_at": cleared,
+        "service_affecting": False,
         "planned_outage": "inService",
-    }  # fmt: skip
+    }
     return row | more
 
 
@@ -80,7 +113,8 @@ ALARM_TYPES = {"scscf": "cscf", "icscf": "cscf", "pcscf": "cscf"}
 
 
 def _incident_alarms(incident: Incident, network: Network, number: int) -> list[Row]:
-    cell, rows = incident.cell, []
+    cell = incident.cell
+    rows: list[Row] = []
     for alarm in incident.fault.alarms:
         obj, kind = str(network.cells["ecgi"][cell]), "cell"
         if alarm.on in ("enb", "link"):
@@ -89,21 +123,45 @@ def _incident_alarms(incident: Incident, network: Network, number: int) -> list[
         elif alarm.on == "node":
             node = network.nodes[incident.node]
             obj, kind = node.names[1], ALARM_TYPES.get(node.node_type, node.node_type)
-        rows.append(_alarm(number + len(rows), obj, kind, incident.start, incident.end, alarm.problem,
-                           alarm_type=alarm.kind, perceived_severity=alarm.severity, probable_cause=alarm.probable,
-                           service_affecting=alarm.service_affecting))  # fmt: skip
+        rows.append(
+            _alarm(
+                number + len(rows),
+                obj,
+                kind,
+                incident.start,
+                incident.end,
+                alarm.problem,
+                alarm_type=alarm.kind,
+                perceived_severity=alarm.severity,
+                probable_cause=alarm.probable,
+                service_affecting=alarm.service_affecting,
+            )
+        )
     if "area_outage" in incident.fault.changes:
         near = network.neighbours
         ring = near["target"][(near["source"] == cell) & (near["target_rat"] == "EUTRAN")]
         sites = sorted({int(network.cells["enb_id"][c]) for c in [cell, *ring]})
-        rows += [_alarm(number + i, f"ENB-{enb}", "enb", incident.start + 40.0 * i, incident.end, "power failure",
-                        alarm_type="environmentalAlarm", perceived_severity="critical",
-                        probable_cause="power supply failure", service_affecting=True)
-                 for i, enb in enumerate(sites)]  # fmt: skip
+        rows += [
+            _alarm(
+                number + i,
+                f"ENB-{enb}",
+                "enb",
+                incident.start + 40.0 * i,
+                incident.end,
+                "power failure",
+                alarm_type="environmentalAlarm",
+                perceived_severity="critical",
+                probable_cause="power supply failure",
+                service_affecting=True,
+            )
+            for i, enb in enumerate(sites)
+        ]
     return rows
 
 
-def alarm_table(incidents: list[Incident], network: Network, period: Period, rng: np.random.Generator) -> pl.DataFrame:
+def alarm_table(
+    incidents: list[Incident], network: Network, period: Period, rng: np.random.Generator
+) -> pl.DataFrame:
     """Alarms that faults raise, and the everyday ones that affect nobody."""
     rows: list[Row] = []
     for incident in incidents:
@@ -113,13 +171,34 @@ def alarm_table(incidents: list[Incident], network: Network, period: Period, rng
         raised = float(rng.uniform(0, period.seconds))
         enb = network.cells["enb_id"][int(rng.integers(0, network.size))]
         cleared = raised + float(rng.uniform(600, 90_000))
-        rows.append(_alarm(len(rows), f"ENB-{enb}", "enb", raised, cleared, problem, alarm_type=kind,
-                           perceived_severity="warning", probable_cause="threshold crossed"))  # fmt: skip
+        rows.append(
+            _alarm(
+                len(rows),
+                f"ENB-{enb}",
+                "enb",
+                raised,
+                cleared,
+                problem,
+                alarm_type=kind,
+                perceived_severity="warning",
+                probable_cause="threshold crossed",
+            )
+        )
     for _ in range(3):  # cured long before the complaints
         raised = float(rng.uniform(0, max(1.0, period.seconds - 3 * 86400)))
         ecgi = str(network.cells["ecgi"][int(rng.integers(0, network.size))])
-        rows.append(_alarm(len(rows), ecgi, "cell", raised, raised + 1500.0, "cell out of service",
-                           perceived_severity="major", service_affecting=True))  # fmt: skip
+        rows.append(
+            _alarm(
+                len(rows),
+                ecgi,
+                "cell",
+                raised,
+                raised + 1500.0,
+                "cell out of service",
+                perceived_severity="major",
+                service_affecting=True,
+            )
+        )
     return _table(rows, period)
 
 
@@ -136,32 +215,64 @@ def _table(rows: list[Row], period: Period) -> pl.DataFrame:
 
 def _change(number: int, title: str, kind: str, start: float, end: float, objects: str, **more: Any) -> Row:
     row: Row = {
-        "id": f"CR-202403-{number:03d}", "title": title, "change_type": kind, "planned_start": start,
-        "planned_end": end, "actual_start": start + 120.0, "actual_end": end - 60.0, "impacted_objects": objects,
-        "service_affecting": False, "notice_sent": True, "status": "done",
-    }  # fmt: skip
+        "id": f"CR-202403-{number:03d}",
+        "title": title,
+        "change_type": kind,
+        "planned_start": start,
+        "planned_end": end,
+        "actual_start": start + 120.0,
+        "actual_end": end - 60.0,
+        "impacted_objects": objects,
+        "service_affecting": False,
+        "notice_sent": True,
+        "status": "done",
+    }
     return row | more
 
 
-def change_table(incidents: list[Incident], network: Network, period: Period, rng: np.random.Generator) -> pl.DataFrame:
-    """Planned work that really stopped service, and changes that were harmless, cancelled or never approved."""
+def change_table(
+    incidents: list[Incident], network: Network, period: Period, rng: np.random.Generator
+) -> pl.DataFrame:
+    """Planned work that stopped service, and changes that were harmless, cancelled or never approved."""
     rows: list[Row] = []
     cells = network.cells["ecgi"]
     for incident in incidents:
         work = [c for c in incident.fault.changes if c.startswith("planned_")]
         if not work:
             continue
-        target = str(cells[incident.cell]) if work[0] == "planned_cell" else network.nodes[incident.node].node_id
-        rows.append(_change(len(rows), "cut-over", "cutover", incident.start - 120.0, incident.end, target,
-                            service_affecting=True, actual_start=incident.start, actual_end=incident.end))  # fmt: skip
+        target = (
+            str(cells[incident.cell]) if work[0] == "planned_cell" else network.nodes[incident.node].node_id
+        )
+        rows.append(
+            _change(
+                len(rows),
+                "cut-over",
+                "cutover",
+                incident.start - 120.0,
+                incident.end,
+                target,
+                service_affecting=True,
+                actual_start=incident.start,
+                actual_end=incident.end,
+            )
+        )
     for status in ("cancelled", "planned", "done", "done", "cancelled", "planned"):
         for _ in range(max(2, network.size // 120)):
             start = float(rng.uniform(period.seconds - 86400, period.seconds - 7200))
             target = str(cells[int(rng.integers(0, len(cells)))])
             ran = status == "done"
-            rows.append(_change(len(rows), "parameter audit" if ran else "software upgrade",
-                                "parameter" if ran else "upgrade", start, start + float(rng.uniform(3600, 14400)),
-                                target, status=status, service_affecting=not ran,
-                                actual_start=start + 300.0 if ran else np.nan,
-                                actual_end=start + 3300.0 if ran else np.nan))  # fmt: skip
+            rows.append(
+                _change(
+                    len(rows),
+                    "parameter audit" if ran else "software upgrade",
+                    "parameter" if ran else "upgrade",
+                    start,
+                    start + float(rng.uniform(3600, 14400)),
+                    target,
+                    status=status,
+                    service_affecting=not ran,
+                    actual_start=start + 300.0 if ran else np.nan,
+                    actual_end=start + 3300.0 if ran else np.nan,
+                )
+            )
     return _table(rows, period)

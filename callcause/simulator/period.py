@@ -32,7 +32,7 @@ class Period:
         return int(self.start.timestamp() * 1000)
 
     def instant(self, second: float) -> datetime:
-        """The aware local time that lies `second` seconds after the start."""
+        """Return the aware local time that lies `second` seconds after the start."""
         return self.start + timedelta(seconds=float(second))
 
     def text(self, second: float) -> str:
@@ -41,5 +41,5 @@ class Period:
 
 
 def default_period(days: int) -> Period:
-    """A fixed, documented period: Mondays first, so that runs compare."""
+    """Return a fixed, documented period: Mondays first, so that runs compare."""
     return Period(datetime(2024, 3, 4, tzinfo=ZONE), days)

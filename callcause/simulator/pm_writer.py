@@ -1,4 +1,4 @@
-"""PM XML files: TS 32.435 with measTypes/measResults, and with measType p / r p, also as TS 28.532 measDataFile."""
+"""PM XML files: TS 32.435 with measTypes/measResults, TS 28.532 measDataFile with measType p / r p."""
 
 from __future__ import annotations
 
@@ -39,28 +39,39 @@ class Source:
 
 
 def _text(values: Grid) -> list[tuple[str, ...]]:
-    """Values as text, row by row: whole numbers without a point, NaN as a blank; counter by counter, for speed."""
+    """Values as text, row by row: whole numbers without a point, NaN as a blank."""
+    # Counter by counter: a column of whole numbers turns into text in one call.
     columns: list[list[str]] = []
     for column in values.T:
         known = np.isfinite(column)
         if known.all() and not np.mod(column, 1).any():
             columns.append(list(map(str, column.astype(np.int64).tolist())))
         else:
-            columns.append([f"{v:.6g}" if k else "" for v, k in zip(column.tolist(), known.tolist(), strict=True)])
+            columns.append(
+                [f"{v:.6g}" if k else "" for v, k in zip(column.tolist(), known.tolist(), strict=True)]
+            )
     return list(zip(*columns, strict=True))
 
 
 class Block:
     """One measInfo: counters of a group for one granularity period (values: objects x counters)."""
 
-    def __init__(self, info: str, job: str, begin_s: float, period_s: int, counters: Sequence[str], values: Grid,
-                 suspect: frozenset[int] = frozenset()) -> None:
+    def __init__(
+        self,
+        info: str,
+        job: str,
+        begin_s: float,
+        period_s: int,
+        counters: Sequence[str],
+        values: Grid,
+        suspect: frozenset[int] = frozenset(),
+    ) -> None:
         self.info, self.job, self.begin_s, self.period_s = info, job, begin_s, period_s
         self.counters, self.values, self.suspect = counters, values, suspect
         self.cells = _text(values)
 
     def head(self, period: Period, source: Source) -> str:
-        """Opening of the measInfo with job, periods and counter names."""
+        """Write the opening of the measInfo with job, periods and counter names."""
         end = period.text(self.begin_s + self.period_s)
         names = (
             f"<measTypes>{' '.join(self.counters)}</measTypes>"
@@ -74,12 +85,14 @@ class Block:
         )
 
     def body(self, rows: Sequence[int], source: Source) -> str:
-        """The measValue elements of these objects."""
+        """Write the measValue elements of these objects."""
         form = self._list if source.form == "list" else self._pairs()
         parts = []
         for row in rows:
             note = "<suspect>true</suspect>" if row in self.suspect else ""
-            parts.append(f'<measValue measObjLdn="{source.ldn[row]}">{form(self.cells[row])}{note}</measValue>')
+            parts.append(
+                f'<measValue measObjLdn="{source.ldn[row]}">{form(self.cells[row])}{note}</measValue>'
+            )
         return "".join(parts)
 
     @staticmethod
@@ -96,21 +109,30 @@ def document(source: Source, period: Period, begin_s: float, end_s: float, block
     """One whole file."""
     collec = source.root == "measCollecFile"
     begin, end = period.text(begin_s), period.text(end_s)
-    inside = [f"<measCollec beginTime=\"{begin}\"/>" if collec else f'<measData beginTime="{begin}"/>']
+    inside = [f'<measCollec beginTime="{begin}"/>' if collec else f'<measData beginTime="{begin}"/>']
     data = []
     for element in source.elements:
         infos = "".join(b.head(period, source) + b.body(element.rows, source) + "</measInfo>" for b in blocks)
         managed = f'<managedElement localDn="{element.dn}" swVersion="{element.software}"/>'
         data.append(f"<measData>{managed}{infos}</measData>\n")
-    sender = f'<fileSender localDn="{source.sender}" elementType="OMC"/>' if collec else (
-        f'<fileSender senderName="{source.sender}" senderType="OMC"/>')
+    sender = (
+        f'<fileSender localDn="{source.sender}" elementType="OMC"/>'
+        if collec
+        else (f'<fileSender senderName="{source.sender}" senderType="OMC"/>')
+    )
     version = "32.435 V10.0" if collec else "28.532 V16.4"
-    head = f'<fileHeader fileFormatVersion="{version}" vendorName="{source.vendor}">{sender}{inside[0]}</fileHeader>'
-    foot = f'<fileFooter><measCollec endTime="{end}"/></fileFooter>' if collec else (
-        f'<fileFooter><measData endTime="{end}"/></fileFooter>')
+    opening = f'<fileHeader fileFormatVersion="{version}" vendorName="{source.vendor}">'
+    head = f"{opening}{sender}{inside[0]}</fileHeader>"
+    foot = (
+        f'<fileFooter><measCollec endTime="{end}"/></fileFooter>'
+        if collec
+        else (f'<fileFooter><measData endTime="{end}"/></fileFooter>')
+    )
     space = NS_32435 if collec else NS_28532
-    return (f'<?xml version="1.0" encoding="UTF-8"?>\n<{source.root} xmlns="{space}">\n{head}\n'
-            f"{''.join(data)}{foot}\n</{source.root}>\n").encode()
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<{source.root} xmlns="{space}">\n{head}\n'
+        f"{''.join(data)}{foot}\n</{source.root}>\n"
+    ).encode()
 
 
 def write(path: Path, content: bytes, packed: bool) -> Path:

@@ -7,17 +7,27 @@ import numpy as np
 from callcause.simulator import registration_flow as flow
 from callcause.simulator.attempts import Attempts
 from callcause.simulator.call_records import NAMED, access_info, node_names, set_radio
-from callcause.simulator.legs import Columns, Mask
+from callcause.simulator.legs import Columns, Mask, only
 from callcause.simulator.state import State
 from callcause.simulator.subscribers import Population
 from callcause.simulator.topology import Network
 
-NAMES = ("sbc_name", "pcscf_name", "icscf_name", "scscf_name", "as_name", "mme_name", "pgw_name", "pcrf_name",
-         "msc_name")  # fmt: skip
+NAMES = (
+    "sbc_name",
+    "pcscf_name",
+    "icscf_name",
+    "scscf_name",
+    "as_name",
+    "mme_name",
+    "pgw_name",
+    "pcrf_name",
+    "msc_name",
+)
 
 
-def registration_records(a: Attempts, network: Network, people: Population, state: State,
-                         rng: np.random.Generator) -> Columns:
+def registration_records(
+    a: Attempts, network: Network, people: Population, state: State, rng: np.random.Generator
+) -> Columns:
     """Columns of record `registration` in time order; hidden rows are left out."""
     c = flow.run_registrations(a.time, a.event, rng)
     radio: Columns = {}
@@ -28,16 +38,18 @@ def registration_records(a: Attempts, network: Network, people: Population, stat
     c["imei_tac"] = people.models["imei_tac"][people.model[a.user]]
     c["ecgi"], c["tac"] = network.cells["ecgi"][a.cell], network.cells["tac"][a.cell].astype(float)
     no_sip = np.isnan(c["register_sent_at"])
-    c["p_access_network_info"] = np.where(no_sip, None, access_info(network.cells, a.cell))
+    c["p_access_network_info"] = only(~no_sip, access_info(network.cells, a.cell))
     legacy = people.legacy[people.model[a.user]]
     c["ue_voice_domain"] = np.where(legacy, "cs_only", c["ue_voice_domain"])
     for name in NAMES:
         known = node_names(network, a.nodes, name) if name in NAMED else c[name]
-        c[name] = np.where(_reached(c, name, no_sip), known, None)
+        c[name] = only(_reached(c, name, no_sip), known)
     # A registration that could not have reached the S-CSCF names none, but an S-CSCF that failed is named.
-    failed_there = (c["first_error_node"] == "scscf") | (c["cx_command"] == "SAR") | (c["cx_command"] == "MAR")
+    failed_there = (
+        (c["first_error_node"] == "scscf") | (c["cx_command"] == "SAR") | (c["cx_command"] == "MAR")
+    )
     known = node_names(network, a.nodes, "scscf_name")
-    c["scscf_name"] = np.where((np.nan_to_num(c["final_status"]) == 200) | failed_there, known, None)
+    c["scscf_name"] = only((np.nan_to_num(c["final_status"]) == 200) | failed_there, known)
     order = np.argsort(a.time, kind="stable")
     order = order[~a.hidden[order]]
     c["id"] = np.array([f"RG-{900_000 + i}" for i in range(a.size)], dtype=object)

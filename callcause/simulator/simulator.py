@@ -9,8 +9,14 @@ import numpy as np
 import polars as pl
 
 from callcause.simulator import inventory, pm_files, sample_tables
-from callcause.simulator.attempts import assign_nodes, background_calls, joined, registrations, steer_customers
-from callcause.simulator.attempts import ticket_calls
+from callcause.simulator.attempts import (
+    assign_nodes,
+    background_calls,
+    joined,
+    registrations,
+    steer_customers,
+    ticket_calls,
+)
 from callcause.simulator.call_records import CallRecords
 from callcause.simulator.complaints import write_tickets
 from callcause.simulator.faults.injection import Incident, inject, plan
@@ -43,11 +49,16 @@ def simulate(
     seed: int = 1,
     period: Period | None = None,
 ) -> Path:
-    """Write network files to `folder/network`, complaints to `folder/tickets.csv`, the truth to `folder/truth.csv`.
+    """Write network files to `folder/network`, complaints to `tickets.csv`, the truth to `truth.csv`.
 
     The same arguments give the same bytes. Raises UsageError for sizes that make no network.
     """
-    for name, value, least in (("cells", cells, 6), ("days", days, 2), ("tickets", tickets, 1), ("seed", seed, 0)):
+    for name, value, least in (
+        ("cells", cells, 6),
+        ("days", days, 2),
+        ("tickets", tickets, 1),
+        ("seed", seed, 0),
+    ):
         if value < least:
             raise UsageError(f"must be at least {least}, not {value}", key=name)
     folder = Path(folder)
@@ -71,8 +82,16 @@ def simulate(
     return folder
 
 
-def _write_records(folder: Path, network: Network, people: Population, state: State, incidents: list[Incident],
-                   serving: dict[str, np.typing.NDArray[np.int64]], period: Period, streams: Streams) -> None:
+def _write_records(
+    folder: Path,
+    network: Network,
+    people: Population,
+    state: State,
+    incidents: list[Incident],
+    serving: dict[str, np.typing.NDArray[np.int64]],
+    period: Period,
+    streams: Streams,
+) -> None:
     rng = streams["calls"]
     calls = joined(
         ticket_calls(people, incidents, serving, streams["history"]),
@@ -80,9 +99,13 @@ def _write_records(folder: Path, network: Network, people: Population, state: St
     )
     records = CallRecords(calls, network, people, state, rng)
     legs = records.legs()
-    write_csv(_with_bad_rows(frame(legs, period), "final_status", "48O", people), folder / "records" / "call.csv")
+    write_csv(
+        _with_bad_rows(frame(legs, period), "final_status", "48O", people), folder / "records" / "call.csv"
+    )
     write_parquet(frame(records.slices(streams["voice"]), period), folder / "records" / "voice_slice.parquet")
-    attempts = registrations(network, people, incidents, period, state.profile, serving, streams["registrations"])
+    attempts = registrations(
+        network, people, incidents, period, state.profile, serving, streams["registrations"]
+    )
     table = registration_records(attempts, network, people, state, streams["registration records"])
     registered = _with_bad_rows(frame(table, period), "rsrp", "n/a dBm", people)
     write_csv(registered, folder / "records" / "registration.csv")
@@ -95,8 +118,14 @@ def _with_bad_rows(table: pl.DataFrame, column: str, text: str, people: Populati
     return spoiled(table, column, text, rows.head(2).to_list())
 
 
-def _write_inventory(folder: Path, network: Network, people: Population, incidents: list[Incident], period: Period,
-                     streams: Streams) -> None:
+def _write_inventory(
+    folder: Path,
+    network: Network,
+    people: Population,
+    incidents: list[Incident],
+    period: Period,
+    streams: Streams,
+) -> None:
     home = folder / "inventory"
     write_csv(inventory.cell_table(network, period), home / "cell.csv")
     write_csv(inventory.neighbour_table(network, period), home / "neighbour.csv")
@@ -104,11 +133,18 @@ def _write_inventory(folder: Path, network: Network, people: Population, inciden
     write_csv(inventory.subscriber_table(people, period), home / "subscriber.csv")
     write_csv(inventory.model_table(people, period), home / "device_model.csv")
     write_csv(inventory.volume_table(network), home / "ticket_volume.csv")
-    write_csv(inventory.alarm_table(incidents, network, period, streams["alarms"]), folder / "events" / "alarm.csv")
-    write_csv(inventory.change_table(incidents, network, period, streams["changes"]), folder / "events" / "change.csv")
+    write_csv(
+        inventory.alarm_table(incidents, network, period, streams["alarms"]), folder / "events" / "alarm.csv"
+    )
+    write_csv(
+        inventory.change_table(incidents, network, period, streams["changes"]),
+        folder / "events" / "change.csv",
+    )
 
 
-def _write_performance(folder: Path, network: Network, state: State, period: Period, streams: Streams) -> None:
+def _write_performance(
+    folder: Path, network: Network, state: State, period: Period, streams: Streams
+) -> None:
     rng = streams["samples"]
     for day, samples in pm_files.write_cells(network, state, period, folder / "pm", streams["pm"]):
         table = sample_tables.cell_kpi(network, day, samples, state, period, rng)

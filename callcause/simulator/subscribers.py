@@ -59,12 +59,15 @@ def build_models(rng: np.random.Generator) -> tuple[Rows, NDArray[np.bool_], dic
         "model": _objects([f"{'NKXLQ'[i % 5]}-{100 + 7 * i}" for i in range(n)]),
         "chipset": _objects([("MT-A", "SD-B", "KR-C", "UN-D")[i % 4] for i in range(n)]),
         "volte_supported": ~legacy,
-        "volte_min_firmware": _objects([None if v else f"{3 + i % 4}.{i % 6}.1" for i, v in enumerate(legacy)]),
+        "volte_min_firmware": _objects(
+            [None if v else f"{3 + i % 4}.{i % 6}.1" for i, v in enumerate(legacy)]
+        ),
         "carrier_profile": _objects([f"CMCC-{2 + i % 3}.{i % 4}" for i in range(n)]),
         "srvcc_supported": ~legacy,
         "voice_domain_default": _objects(["cs_only" if v else "ims_ps_preferred" for v in legacy]),
-        "codecs": _objects(["AMR" if v else "AMR;AMR-WB;EVS" if i % 3 == 0 else "AMR;AMR-WB"
-                            for i, v in enumerate(legacy)]),
+        "codecs": _objects(
+            ["AMR" if v else "AMR;AMR-WB;EVS" if i % 3 == 0 else "AMR;AMR-WB" for i, v in enumerate(legacy)]
+        ),
         "csfb_trigger_codes": _objects(["3XX;380" if i % 7 else "3XX;4XX;5XX;6XX" for i in range(n)]),
         "known_issues": _objects([None] * n),
     }
@@ -80,25 +83,38 @@ def build_population(cells: int, customers: int, rng: np.random.Generator) -> Po
     n = customers + others
     good = np.flatnonzero(~legacy)[:24]
     model = rng.choice(good, n)
-    model[customers:] = np.where(rng.random(others) < LEGACY_SHARE, 24 + rng.integers(0, 3, others), model[customers:])
+    model[customers:] = np.where(
+        rng.random(others) < LEGACY_SHARE, 24 + rng.integers(0, 3, others), model[customers:]
+    )
     for place in defective.values():
         model[customers + rng.choice(others, max(8, others // 30), replace=False)] = place
     msisdn = _objects([f"86139{10_000_000 + int(v) * 7 % 89_999_999:08d}" for v in rng.permutation(n)])
     imsi = _objects([f"46000{1_000_000_000 + i * 37:010d}" for i in range(n)])
     domain = "ims.mnc000.mcc460.3gppnetwork.org"
     columns: Rows = {
-        "msisdn": msisdn, "imsi": imsi, "impi": _objects([f"{v}@{domain}" for v in imsi]),
-        "impu": _objects([f"sip:+{v}@{domain};tel:+{v}" if i % 2 else f"sip:+{v}@{domain}"
-                          for i, v in enumerate(msisdn)]),
-        "home_region": _objects(["0871"] * n), "card_type": _objects(["USIM"] * n),
-        "volte_subscribed": ~legacy[model], "volte_opened_at": np.where(legacy[model], np.nan, -86400.0 * 200),
-        "account_state": _objects(["normal"] * n), "eps_subscribed": np.ones(n, bool),
-        "ims_apn_subscribed": ~legacy[model], "pdn_type": _objects(["IPv4v6"] * n),
-        "ims_profile_present": ~legacy[model], "as_profile_present": ~legacy[model],
-        "roaming_allowed": np.ones(n, bool), "srvcc_subscribed": np.ones(n, bool),
-        "stn_sr": _objects(["8613900000099"] * n), "cs_subscribed": np.ones(n, bool),
+        "msisdn": msisdn,
+        "imsi": imsi,
+        "impi": _objects([f"{v}@{domain}" for v in imsi]),
+        "impu": _objects(
+            [f"sip:+{v}@{domain};tel:+{v}" if i % 2 else f"sip:+{v}@{domain}" for i, v in enumerate(msisdn)]
+        ),
+        "home_region": _objects(["0871"] * n),
+        "card_type": _objects(["USIM"] * n),
+        "volte_subscribed": ~legacy[model],
+        "volte_opened_at": np.where(legacy[model], np.nan, -86400.0 * 200),
+        "account_state": _objects(["normal"] * n),
+        "eps_subscribed": np.ones(n, bool),
+        "ims_apn_subscribed": ~legacy[model],
+        "pdn_type": _objects(["IPv4v6"] * n),
+        "ims_profile_present": ~legacy[model],
+        "as_profile_present": ~legacy[model],
+        "roaming_allowed": np.ones(n, bool),
+        "srvcc_subscribed": np.ones(n, bool),
+        "stn_sr": _objects(["8613900000099"] * n),
+        "cs_subscribed": np.ones(n, bool),
         "call_forwarding": _objects(["CFNRc" if v else None for v in rng.random(n) < 0.1]),
-        "call_barring": _objects([None] * n), "intercept_blocked": np.zeros(n, bool),
-    }  # fmt: skip
+        "call_barring": _objects([None] * n),
+        "intercept_blocked": np.zeros(n, bool),
+    }
     home = rng.integers(0, cells, n)
     return Population(columns, home, model, models, legacy[model], defective)

@@ -12,21 +12,88 @@ from numpy.typing import NDArray
 from callcause.simulator.legs import Columns
 from callcause.simulator.period import Period
 
-INTEGERS = frozenset({
-    "first_tac", "tac", "final_status", "first_error_code", "last_error_code", "erab_fail_cause", "rx_vendor",
-    "rx_code", "rx_abort_cause", "gx_rule_failure_code", "s1ap_cause", "handover_count", "handover_failures",
-    "reestablishment_count", "srvcc_cause", "emm_cause", "esm_cause", "challenge_count", "cx_vendor", "cx_code",
-    "expires", "first_error_status", "packets_expected", "packets_lost", "similar_ta_commands", "target_pci",
-    "target_real_pci", "target_frequency", "target_lac", "target_real_lac", "reported_count", "handover_attempts",
-    "handover_successes", "inactivity_timer", "inactivity_timer_qci1", "star_level", "repeat_count", "period", "qci",
-})  # fmt: skip
-MOMENTS = frozenset({
-    "ended_at", "register_sent_at", "first_reply_at", "next_register_at", "start", "period_start", "raised_at",
-    "cleared_at", "planned_start", "planned_end", "actual_start", "actual_end", "updated_at", "volte_opened_at",
-    "received_at", "entered_at", "occurred_at", "started_at", "first_error_at", "t_100", "t_183", "t_180", "t_200",
-    "t_end", "t_update_sent", "t_update_answered", "t_qci1_requested", "t_qci1_established", "t_qci1_released",
-    "t_esr", "t_redirect", "t_cm_service_request", "t_alerting", "t_channel_release", "t_tau_accept",
-})  # fmt: skip
+INTEGERS = frozenset(
+    {
+        "first_tac",
+        "tac",
+        "final_status",
+        "first_error_code",
+        "last_error_code",
+        "erab_fail_cause",
+        "rx_vendor",
+        "rx_code",
+        "rx_abort_cause",
+        "gx_rule_failure_code",
+        "s1ap_cause",
+        "handover_count",
+        "handover_failures",
+        "reestablishment_count",
+        "srvcc_cause",
+        "emm_cause",
+        "esm_cause",
+        "challenge_count",
+        "cx_vendor",
+        "cx_code",
+        "expires",
+        "first_error_status",
+        "packets_expected",
+        "packets_lost",
+        "similar_ta_commands",
+        "target_pci",
+        "target_real_pci",
+        "target_frequency",
+        "target_lac",
+        "target_real_lac",
+        "reported_count",
+        "handover_attempts",
+        "handover_successes",
+        "inactivity_timer",
+        "inactivity_timer_qci1",
+        "star_level",
+        "repeat_count",
+        "period",
+        "qci",
+    }
+)
+MOMENTS = frozenset(
+    {
+        "ended_at",
+        "register_sent_at",
+        "first_reply_at",
+        "next_register_at",
+        "start",
+        "period_start",
+        "raised_at",
+        "cleared_at",
+        "planned_start",
+        "planned_end",
+        "actual_start",
+        "actual_end",
+        "updated_at",
+        "volte_opened_at",
+        "received_at",
+        "entered_at",
+        "occurred_at",
+        "started_at",
+        "first_error_at",
+        "t_100",
+        "t_183",
+        "t_180",
+        "t_200",
+        "t_end",
+        "t_update_sent",
+        "t_update_answered",
+        "t_qci1_requested",
+        "t_qci1_established",
+        "t_qci1_released",
+        "t_esr",
+        "t_redirect",
+        "t_cm_service_request",
+        "t_alerting",
+        "t_channel_release",
+        "t_tau_accept",
+    }
+)
 
 
 def series(name: str, column: NDArray[Any], period: Period) -> pl.Series:
@@ -54,7 +121,8 @@ def with_offset(table: pl.DataFrame) -> pl.DataFrame:
     """Instants as RFC 3339 text with the local offset and milliseconds."""
     moments = [name for name, kind in table.schema.items() if isinstance(kind, pl.Datetime)]
     return table.with_columns(
-        (pl.col(name).dt.offset_by("8h").dt.strftime("%Y-%m-%dT%H:%M:%S%.3f") + "+08:00").alias(name) for name in moments
+        (pl.col(name).dt.offset_by("8h").dt.strftime("%Y-%m-%dT%H:%M:%S%.3f") + "+08:00").alias(name)
+        for name in moments
     )
 
 
@@ -65,7 +133,7 @@ def write_csv(table: pl.DataFrame, path: Path) -> None:
 
 
 def spoiled(table: pl.DataFrame, column: str, text: str, rows: list[int]) -> pl.DataFrame:
-    """The table as text with a few cells that a broken probe wrote."""
+    """Return the table as text with a few cells that a broken probe wrote."""
     written = with_offset(table).with_columns(pl.col(column).cast(pl.String))
     broken = pl.Series(rows, dtype=pl.UInt32)
     here = pl.int_range(pl.len(), dtype=pl.UInt32).is_in(broken.implode())

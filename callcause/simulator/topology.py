@@ -53,7 +53,7 @@ class Network:
         return len(self.x)
 
     def of_type(self, *types: str) -> list[int]:
-        """Indices of the nodes of these types."""
+        """List the indices of the nodes of these types."""
         return [i for i, node in enumerate(self.nodes) if node.node_type in types]
 
 
@@ -73,45 +73,78 @@ def _grid(sites: int, rng: np.random.Generator) -> tuple[NDArray[np.float64], ND
     return x, y
 
 
-def _cell_columns(network_size: int, site: NDArray[np.int64], rng: np.random.Generator) -> Rows:
-    """Planned configuration: one standard value everywhere, as after an audit."""
-    n = network_size
+# Planned configuration: one standard value everywhere, as after an audit.
+PLANNED: dict[str, float | int | bool] = {
+    "earfcn_dl": 38400,
+    "bandwidth": 20.0,
+    "indoor": False,
+    "volte_enabled": True,
+    "volte_licence": True,
+    "rrc_user_limit": 400,
+    "gbr_limit": 60.0,
+    "inactivity_timer": 10,
+    "inactivity_timer_qci1": 60,
+    "sr_period": 20,
+    "t_reordering": 50,
+    "drx_cycle_qci1": 40,
+    "rohc_enabled": True,
+    "tti_bundling": True,
+    "qci1_redirect_blocked": True,
+    "reselection_threshold_2g": 8,
+    "srvcc_enabled": True,
+    "a2_threshold": -110,
+    "b2_configured": True,
+    "b2_threshold_serving": -115,
+    "b2_threshold_gsm": -95,
+    "csfb_enabled": True,
+    "fast_return_enabled": True,
+    "mtrf_enabled": False,
+    "mme_csfb_enabled": True,
+    "mme_ims_voice_enabled": True,
+}
+
+
+def _cell_columns(size: int, site: NDArray[np.int64], rng: np.random.Generator) -> Rows:
+    """Identity, area and planned configuration of every cell."""
     enb = 345000 + site * 7
-    sector = np.arange(n) - np.searchsorted(site, site) + 1
-    tac = 9800 + site // SITES_PER_TAC
-    lac = 10400 + site // (SITES_PER_TAC * 2)
-    pool = np.where((site // (SITES_PER_TAC * 4)) % 2 == 0, "POOL-1", "POOL-2")
+    sector = np.arange(size) - np.searchsorted(site, site) + 1
     vendor = _objects([VENDORS[(s // SITES_PER_TAC) % 2] for s in site])
     columns: Rows = {
         "ecgi": _objects([f"{PLMN}-{e}-{s}" for e, s in zip(enb, sector, strict=True)]),
         "cell_name": _objects([f"KM-S{i:04d}-{s}" for i, s in zip(site, sector, strict=True)]),
-        "enb_id": enb, "tac": tac, "pci": (site * 3 + sector - 1 + rng.integers(0, 40) * 3) % 504,
-        "earfcn_dl": np.full(n, 38400), "bandwidth": np.full(n, 20.0),
-        "downtilt": rng.integers(3, 9, n).astype(float), "indoor": np.zeros(n, dtype=bool),
+        "enb_id": enb,
+        "pci": (site * 3 + sector - 1 + rng.integers(0, 40) * 3) % 504,
+        "downtilt": rng.integers(3, 9, size).astype(float),
         "vendor": vendor,
         "software_version": np.where(vendor == "VendorA", "V100R016", "R21.4"),
-        "volte_enabled": np.ones(n, bool), "volte_licence": np.ones(n, bool),
-        "rrc_user_limit": np.full(n, 400), "gbr_limit": np.full(n, 60.0),
-        "inactivity_timer": np.full(n, 10), "inactivity_timer_qci1": np.full(n, 60),
         "pdcp_discard_timer_qci1": _objects(["150" if v == "VendorA" else "100" for v in vendor]),
-        "sr_period": np.full(n, 20), "t_reordering": np.full(n, 50), "drx_cycle_qci1": np.full(n, 40),
-        "rohc_enabled": np.ones(n, bool), "tti_bundling": np.ones(n, bool),
-        "qci1_redirect_blocked": np.ones(n, bool), "reselection_threshold_2g": np.full(n, 8),
-        "srvcc_enabled": np.ones(n, bool), "a2_threshold": np.full(n, -110),
-        "b2_configured": np.ones(n, bool), "b2_threshold_serving": np.full(n, -115),
-        "b2_threshold_gsm": np.full(n, -95), "csfb_enabled": np.ones(n, bool),
-        "fast_return_enabled": np.ones(n, bool), "mapped_lac": lac, "gsm_lac_at_site": lac.copy(),
-        "mapped_msc_pool": _objects(list(pool)), "gsm_msc_pool": _objects(list(pool)),
-        "mtrf_enabled": np.zeros(n, bool),
-        "mme_pool": _objects([f"MMEPOOL-{1 + (s // (SITES_PER_TAC * 4)) % 2}" for s in site]),
-        "mme_csfb_enabled": np.ones(n, bool), "mme_ims_voice_enabled": np.ones(n, bool),
     }
+    columns |= {name: np.full(size, value) for name, value in PLANNED.items()}
+    columns |= _areas(site)
     columns["managed_element_dn"] = _objects([f"ManagedElement={e}" for e in enb])
-    columns["meas_obj_ldn"] = _objects([
-        f"ENBFunction={e},EUtranCellTDD={name}" if v == "VendorA" else f"ENBFunction=1,EUtranCellTDD={s},CellName={name}"
-        for e, name, v, s in zip(enb, columns["cell_name"], vendor, sector, strict=True)
-    ])
+    names = zip(enb, columns["cell_name"], vendor, sector, strict=True)
+    columns["meas_obj_ldn"] = _objects([_object_name(*name) for name in names])
     return columns
+
+
+def _areas(site: NDArray[np.int64]) -> Rows:
+    """Tracking and location areas and the pools that serve them; every site lies where the MME thinks it does."""
+    tac, side = site // SITES_PER_TAC, 1 + (site // (SITES_PER_TAC * 2)) % 2
+    pool = _objects([f"POOL-{s}" for s in side])
+    return {
+        "tac": 9800 + tac,
+        "mapped_lac": 10400 + tac,
+        "gsm_lac_at_site": 10400 + tac,
+        "mapped_msc_pool": pool,
+        "gsm_msc_pool": pool.copy(),
+        "mme_pool": _objects([f"MMEPOOL-{s}" for s in side]),
+    }
+
+
+def _object_name(enb: int, cell_name: str, vendor: str, sector: int) -> str:
+    if vendor == "VendorA":
+        return f"ENBFunction={enb},EUtranCellTDD={cell_name}"
+    return f"ENBFunction=1,EUtranCellTDD={sector},CellName={cell_name}"
 
 
 def _levels(network: tuple[NDArray[Any], ...], px: NDArray[Any], py: NDArray[Any]) -> NDArray[np.float64]:
@@ -119,7 +152,9 @@ def _levels(network: tuple[NDArray[Any], ...], px: NDArray[Any], py: NDArray[Any
     x, y, azimuth = network
     dx, dy = px - x, py - y
     bearing = np.degrees(np.arctan2(dx, dy)) % 360.0
-    level = radio.RS_POWER_DBM + radio.antenna_gain_db(bearing, azimuth) - radio.path_loss_db(np.hypot(dx, dy))
+    level = (
+        radio.RS_POWER_DBM + radio.antenna_gain_db(bearing, azimuth) - radio.path_loss_db(np.hypot(dx, dy))
+    )
     return np.asarray(level, dtype=np.float64)
 
 
@@ -133,7 +168,10 @@ def _nearest_sites(x: NDArray[np.float64], y: NDArray[np.float64], count: int) -
 
 
 def _relations(
-    position: tuple[NDArray[Any], ...], site: NDArray[np.int64], near: NDArray[np.int64], rng: np.random.Generator
+    position: tuple[NDArray[Any], ...],
+    site: NDArray[np.int64],
+    near: NDArray[np.int64],
+    rng: np.random.Generator,
 ) -> tuple[Rows, NDArray[np.float64], NDArray[np.float64]]:
     """First-ring relations with their overlap, and per cell the mean RSRP and the strongest other cell.
 
@@ -146,7 +184,8 @@ def _relations(
     first = np.searchsorted(site[order], np.arange(near.shape[0]))
     count = np.bincount(site)
     others = [
-        np.array([c for s in near[site[i]] for c in range(first[s], first[s] + count[s]) if c != i]) for i in range(n)
+        np.array([c for s in near[site[i]] for c in range(first[s], first[s] + count[s]) if c != i])
+        for i in range(n)
     ]
     width = min(len(o) for o in others)
     ring = np.stack([o[:width] for o in others])
@@ -154,7 +193,9 @@ def _relations(
     distance = 40.0 + 340.0 * np.sqrt(rng.uniform(0, 1, (n, 64)))
     px, py = x[:, None] + distance * np.sin(angle), y[:, None] + distance * np.cos(angle)
     own = _levels((x[:, None], y[:, None], azimuth[:, None]), px, py)
-    other = _levels((x[ring][:, None], y[ring][:, None], azimuth[ring][:, None]), px[..., None], py[..., None])
+    other = _levels(
+        (x[ring][:, None], y[ring][:, None], azimuth[ring][:, None]), px[..., None], py[..., None]
+    )
     other = other + rng.normal(0, radio.SHADOWING_DB / 2, other.shape)
     mean_other = other.mean(axis=1)
     keep = np.argsort(-mean_other, axis=1, kind="stable")[:, : min(8, width)]
@@ -162,7 +203,8 @@ def _relations(
     picked = np.take_along_axis(ring, keep, axis=1)
     overlap = 100.0 * (np.abs(own[..., None] - other) < 6.0).mean(axis=1)
     relations: Rows = {
-        "source": rows, "target": picked.ravel(),
+        "source": rows,
+        "target": picked.ravel(),
         "overlap_share": np.minimum(np.take_along_axis(overlap, keep, axis=1).ravel() * 0.35, 9.0),
         "reported_rsrp": np.take_along_axis(mean_other, keep, axis=1).ravel() - 6.0,
     }
@@ -184,7 +226,9 @@ def build_network(cells: int, tickets: int, period: Period, rng: np.random.Gener
     columns["latitude"] = np.round(25.04 + position[1] / 111_000.0, 6)
     columns["longitude"] = np.round(102.71 + position[0] / 100_600.0, 6)
     columns["azimuth"] = np.round(azimuth, 0) % 360
-    cgi = _objects([f"{PLMN}-{lac}-{20000 + s}" for lac, s in zip(columns["gsm_lac_at_site"], site, strict=True)])
+    cgi = _objects(
+        [f"{PLMN}-{lac}-{20000 + s}" for lac, s in zip(columns["gsm_lac_at_site"], site, strict=True)]
+    )
     columns["csfb_gsm_arfcns"] = _objects([";".join(map(str, _site_arfcns(s, near))) for s in site])
     network = Network(
         *position, site, columns, cgi, {}, core_nodes(columns, cells, tickets), mean_rsrp, strongest_other
@@ -227,10 +271,13 @@ def _neighbour_columns(
         "handover_attempts": (attempts.astype(float), rng.poisson(6, m).astype(float)),
         "overlap_share": (np.round(relations["overlap_share"], 2), np.full(m, np.nan)),
         "reported_rsrp": (np.round(relations["reported_rsrp"], 1), np.round(rng.normal(-82, 5, m), 1)),
-        "source": (source, gsm_source), "target": (target, gsm_cell),
+        "source": (source, gsm_source),
+        "target": (target, gsm_cell),
     }
     columns: Rows = {key: np.concatenate(pair) for key, pair in both.items()}
-    columns["handover_successes"] = rng.binomial(columns["handover_attempts"].astype(int), 0.993).astype(float)
+    columns["handover_successes"] = rng.binomial(columns["handover_attempts"].astype(int), 0.993).astype(
+        float
+    )
     columns["updated_at"] = np.full(n + m, float(-period.days * 3600))
     return columns
 
@@ -249,11 +296,21 @@ def core_nodes(cells: Rows, size: int, tickets: int) -> list[Node]:
     more = size // 500 + tickets // 160
     nodes: list[Node] = []
     for node_type, label, host, count in (
-        ("mme", "MME", "mme", 6 + more), ("sgw", "SGW", "sgw", 2 + more), ("pgw", "PGW", "pgw", 4 + more),
-        ("pcrf", "PCRF", "pcrf", 4 + more), ("sbc", "SBC", "sbc", 5 + more), ("icscf", "ICSCF", "icscf", 3 + more),
-        ("scscf", "SCSCF", "scscf", 6 + more), ("as", "MMTEL", "mmtel", 5 + more), ("as", "SCCAS", "sccas", 3),
-        ("hss", "HSS", "hss", 4 + more), ("dns", "DNS", "dns", 3 + more), ("mgcf", "MGCF", "mgcf", 3 + more),
-        ("mgw", "MGW", "mgw", 2), ("rtp_proxy", "RTP", "rtp", 5 + more), ("msc", "MSC", "msc", 4 + 2 * more),
+        ("mme", "MME", "mme", 6 + more),
+        ("sgw", "SGW", "sgw", 2 + more),
+        ("pgw", "PGW", "pgw", 4 + more),
+        ("pcrf", "PCRF", "pcrf", 4 + more),
+        ("sbc", "SBC", "sbc", 5 + more),
+        ("icscf", "ICSCF", "icscf", 3 + more),
+        ("scscf", "SCSCF", "scscf", 6 + more),
+        ("as", "MMTEL", "mmtel", 5 + more),
+        ("as", "SCCAS", "sccas", 3),
+        ("hss", "HSS", "hss", 4 + more),
+        ("dns", "DNS", "dns", 3 + more),
+        ("mgcf", "MGCF", "mgcf", 3 + more),
+        ("mgw", "MGW", "mgw", 2),
+        ("rtp_proxy", "RTP", "rtp", 5 + more),
+        ("msc", "MSC", "msc", 4 + 2 * more),
         ("emsc", "EMSC", "emsc", 2),
     ):
         nodes += _numbered(node_type, label, host, count)
@@ -267,8 +324,10 @@ def core_nodes(cells: Rows, size: int, tickets: int) -> list[Node]:
 
 
 def _place_pools(nodes: list[Node], cells: Rows) -> None:
-    lacs = {pool: sorted({int(v) for v in cells["mapped_lac"][cells["mapped_msc_pool"] == pool]}) for pool in
-            ("POOL-1", "POOL-2")}
+    lacs = {
+        pool: sorted({int(v) for v in cells["mapped_lac"][cells["mapped_msc_pool"] == pool]})
+        for pool in ("POOL-1", "POOL-2")
+    }
     for node in nodes:
         number = int(node.node_id.rsplit("-", 1)[1])
         if node.node_type == "mme":

@@ -19,12 +19,17 @@ from callcause.evaluation import (
 from callcause_error import CallcauseError, UsageError
 
 
-def diagnosis(ticket: str, verdict: str = "cause", causes: tuple[tuple[str, float], ...] = (), **more: Any) -> dict[str, Any]:
+def diagnosis(
+    ticket: str, verdict: str = "cause", causes: tuple[tuple[str, float], ...] = (), **more: Any
+) -> dict[str, Any]:
     return {
-        "schema": "callcause.diagnosis/1", "ticket_id": ticket, "verdict": verdict,
+        "schema": "callcause.diagnosis/1",
+        "ticket_id": ticket,
+        "verdict": verdict,
         "category": {"id": more.get("category", "drop"), "probability": 0.9},
-        "causes": [{"id": c, "probability": p} for c, p in causes], "missing": more.get("missing", []),
-    }  # fmt: skip
+        "causes": [{"id": c, "probability": p} for c, p in causes],
+        "missing": more.get("missing", []),
+    }
 
 
 def run(tmp_path: Path, truth: str, results: Any) -> Any:
@@ -82,7 +87,11 @@ def test_blaming_a_good_network_is_wrong_blame_and_another_no_fault_cause_is_not
 
 
 def test_the_category_comes_from_the_truth_or_from_the_cause(tmp_path: Path) -> None:
-    results = [diagnosis("1", category="access"), diagnosis("2", category="mos"), diagnosis("3", category="drop")]
+    results = [
+        diagnosis("1", category="access"),
+        diagnosis("2", category="mos"),
+        diagnosis("3", category="drop"),
+    ]
     truth = "ticket_id,cause_id,category\n1,no_fault,access\n2,mos-transport-qos,\n3,all-mass-fault,\n"
     evaluation = run(tmp_path, truth, results)
     assert evaluation.scores["all"].category_accuracy == 1.0
@@ -156,9 +165,17 @@ def test_a_bad_truth_is_refused_with_its_place(tmp_path: Path, truth: str, messa
 
 
 @pytest.mark.parametrize(
-    "results", ["{", "{}", "[1]", '[{"verdict": "cause"}]', '[{"ticket_id": "1", "causes": [{"id": "x"}]}]',
-                '[{"ticket_id": "1", "causes": 4}]', '[{"ticket_id": "1", "category": "drop"}]'],
-)  # fmt: skip
+    "results",
+    [
+        "{",
+        "{}",
+        "[1]",
+        '[{"verdict": "cause"}]',
+        '[{"ticket_id": "1", "causes": [{"id": "x"}]}]',
+        '[{"ticket_id": "1", "causes": 4}]',
+        '[{"ticket_id": "1", "category": "drop"}]',
+    ],
+)
 def test_bad_results_are_refused_by_name(tmp_path: Path, results: str) -> None:
     with pytest.raises(UsageError, match=r"results\.json"):
         run(tmp_path, "ticket_id,cause_id\n1,drop-enb-fault\n", results)

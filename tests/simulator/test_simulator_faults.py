@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,13 @@ from callcause.simulator.faults import ACCESS, ALL, CSFB, DROP, REGISTRATION, VO
 from callcause.simulator.faults.injection import deal
 from callcause.simulator.state import CELL_QUANTITIES, NODE_QUANTITIES, overlap_of_hours
 
-EVENTS = {**call_flow.SETUP, **call_flow.DROPS, **csfb_flow.FALLBACKS, **registration_flow.EVENTS, **voice_path.VOICE}
+EVENTS = {
+    **call_flow.SETUP,
+    **call_flow.DROPS,
+    **csfb_flow.FALLBACKS,
+    **registration_flow.EVENTS,
+    **voice_path.VOICE,
+}
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +34,9 @@ def read(folder: Path, name: str) -> pl.DataFrame:
 
 
 def truth_of(folder: Path, *events: str) -> pl.DataFrame:
-    return read(folder, "truth.csv").filter(pl.col("event").is_in(events) & (pl.col("removed_input").fill_null("") == ""))
+    return read(folder, "truth.csv").filter(
+        pl.col("event").is_in(events) & (pl.col("removed_input").fill_null("") == "")
+    )
 
 
 def own_calls(folder: Path, truth: pl.DataFrame) -> pl.DataFrame:
@@ -35,17 +44,30 @@ def own_calls(folder: Path, truth: pl.DataFrame) -> pl.DataFrame:
     tickets = read(folder, "tickets.csv").select("id", "msisdn", "occurred_at")
     calls = read(folder, "network/records/call.csv")
     moment = pl.col("started_at").str.to_datetime("%+", time_zone="UTC")
-    legs = pl.concat([
-        calls.filter(leg=leg).with_columns(number=pl.col(number), at=moment)
-        for leg, number in (("mo", "calling_number"), ("mt", "called_number"))
-    ])  # fmt: skip
-    joined = truth.join(tickets, left_on="ticket_id", right_on="id").join(legs, left_on="msisdn", right_on="number")
-    gap = (pl.col("at") - pl.col("occurred_at").str.to_datetime("%+", time_zone="UTC")).dt.total_seconds().abs()
-    return joined.with_columns(gap=gap).sort("gap").unique("ticket_id", keep="first").filter(pl.col("gap") < 1200)
+    legs = pl.concat(
+        [
+            calls.filter(leg=leg).with_columns(number=pl.col(number), at=moment)
+            for leg, number in (("mo", "calling_number"), ("mt", "called_number"))
+        ]
+    )
+    joined = truth.join(tickets, left_on="ticket_id", right_on="id").join(
+        legs, left_on="msisdn", right_on="number"
+    )
+    gap = (
+        (pl.col("at") - pl.col("occurred_at").str.to_datetime("%+", time_zone="UTC")).dt.total_seconds().abs()
+    )
+    return (
+        joined.with_columns(gap=gap)
+        .sort("gap")
+        .unique("ticket_id", keep="first")
+        .filter(pl.col("gap") < 1200)
+    )
 
 
 def kpi(folder: Path, kpi_id: str, day: int = 1) -> pl.DataFrame:
-    table = pl.read_parquet(folder / f"network/samples/cell_kpi_{day:02d}.parquet").filter(pl.col("kpi_id") == kpi_id)
+    table = pl.read_parquet(folder / f"network/samples/cell_kpi_{day:02d}.parquet").filter(
+        pl.col("kpi_id") == kpi_id
+    )
     return table.group_by("ecgi").agg(pl.col("value").median())
 
 
@@ -91,7 +113,10 @@ def test_weak_coverage_lowers_the_level_of_the_call_and_of_the_cell(wide: Path) 
     everyone = read(wide, "network/records/call.csv")["rsrp_last"].cast(pl.Float64)
     assert weak.mean() < everyone.mean() - 15
     level = kpi(wide, "rsrp_mean")
-    assert level.filter(pl.col("ecgi").is_in(truth["cell"].implode()))["value"].mean() < level["value"].mean() - 6
+    assert (
+        level.filter(pl.col("ecgi").is_in(truth["cell"].implode()))["value"].mean()
+        < level["value"].mean() - 6
+    )
 
 
 def test_uplink_interference_raises_the_noise_and_leaves_the_downlink_alone(wide: Path) -> None:
@@ -103,7 +128,9 @@ def test_uplink_interference_raises_the_noise_and_leaves_the_downlink_alone(wide
 
 
 def test_a_dropped_call_was_answered_and_ends_with_its_bearer(wide: Path) -> None:
-    drops = read(wide, "truth.csv").filter((pl.col("category") == "drop") & pl.col("event").is_in(list(call_flow.DROPS)))
+    drops = read(wide, "truth.csv").filter(
+        (pl.col("category") == "drop") & pl.col("event").is_in(list(call_flow.DROPS))
+    )
     calls = own_calls(wide, drops)
     assert calls.height > 20
     assert calls["t_200"].null_count() == 0
@@ -146,7 +173,9 @@ def test_a_removed_record_is_gone_and_the_truth_says_so(wide: Path) -> None:
 
 
 def test_tickets_about_good_calls_have_a_good_call(wide: Path) -> None:
-    truth = read(wide, "truth.csv").filter((pl.col("cause_id") == "no_fault") & (pl.col("category") != "registration"))
+    truth = read(wide, "truth.csv").filter(
+        (pl.col("cause_id") == "no_fault") & (pl.col("category") != "registration")
+    )
     calls = own_calls(wide, truth)
     assert calls.height == truth.height > 0
     assert (calls["final_status"] == "200").all()
@@ -168,7 +197,9 @@ def test_loss_shows_from_its_segment_on(wide: Path) -> None:
 def test_a_dead_relay_takes_packets_in_and_sends_none(wide: Path) -> None:
     calls = own_calls(wide, truth_of(wide, "voice_relay", "voice_nat"))
     slices = pl.read_parquet(wide / "network/records/voice_slice.parquet")
-    slices = slices.join(calls.select("id", "event"), left_on="call_id", right_on="id").filter(direction="downlink")
+    slices = slices.join(calls.select("id", "event"), left_on="call_id", right_on="id").filter(
+        direction="downlink"
+    )
     assert slices.filter(point="sbc")["loss"].max() < 5
     assert slices.filter(point="s1u")["loss"].min() == 100
     reachable = slices.filter(pl.col("event") == "voice_relay")["rtp_address_reachable"]
@@ -177,9 +208,16 @@ def test_a_dead_relay_takes_packets_in_and_sends_none(wide: Path) -> None:
 
 def test_fallback_stages_follow_each_other(wide: Path) -> None:
     calls = read(wide, "network/records/call.csv").filter(csfb_flag="true")
-    stages = ["t_esr", "t_redirect", "t_cm_service_request", "t_alerting", "t_channel_release", "t_tau_accept"]
+    stages = [
+        "t_esr",
+        "t_redirect",
+        "t_cm_service_request",
+        "t_alerting",
+        "t_channel_release",
+        "t_tau_accept",
+    ]
     times = calls.select(pl.col(stages).str.to_datetime("%+", time_zone="UTC"))
-    for first, second in zip(stages, stages[1:], strict=False):
+    for first, second in itertools.pairwise(stages):
         both = times.drop_nulls([first, second])
         assert (both[second] >= both[first]).all(), (first, second)
 
@@ -197,7 +235,9 @@ def test_equal_pci_residues_without_overlap_are_everywhere(wide: Path) -> None:
     near = read(wide, "network/inventory/neighbour.csv").filter(target_rat="EUTRAN")
     cells = read(wide, "network/inventory/cell.csv").select("ecgi", own_pci="pci")
     joined = near.join(cells, left_on="source_ecgi", right_on="ecgi")
-    equal = joined.filter((pl.col("own_pci").cast(pl.Int64) % 3) == (pl.col("target_real_pci").cast(pl.Int64) % 3))
+    equal = joined.filter(
+        (pl.col("own_pci").cast(pl.Int64) % 3) == (pl.col("target_real_pci").cast(pl.Int64) % 3)
+    )
     overlap = equal["overlap_share"].cast(pl.Float64)
     assert (overlap < 10).sum() > 10
 

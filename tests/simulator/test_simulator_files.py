@@ -56,7 +56,9 @@ def test_tables_use_only_fields_of_the_reference(small: Path) -> None:
     for path in tables(small):
         table = read_table(path, "UTC")
         names = {field.name for field in schemas[table.kind].fields}
-        columns = pl.read_parquet(path).columns if path.suffix == ".parquet" else next(csv.reader(path.open()))
+        columns = (
+            pl.read_parquet(path).columns if path.suffix == ".parquet" else next(csv.reader(path.open()))
+        )
         assert set(columns) <= names, path.name
 
 
@@ -169,9 +171,10 @@ def test_incomplete_tickets_lack_number_time_or_place(tmp_path: Path) -> None:
     tickets = pl.read_csv(folder / "tickets.csv", infer_schema_length=0)
     truth = pl.read_csv(folder / "truth.csv", infer_schema_length=0)
     lacking = tickets.filter(
-        pl.col("msisdn").is_null() | pl.col("occurred_at").is_null()
+        pl.col("msisdn").is_null()
+        | pl.col("occurred_at").is_null()
         | (pl.col("place_text").is_null() & pl.col("ecgi").is_null())
-    )  # fmt: skip
+    )
     injected = truth.filter(pl.col("injected") == "all-ticket-incomplete")
     assert injected.height > 0
     assert sorted(lacking["id"]) == sorted(injected["ticket_id"])

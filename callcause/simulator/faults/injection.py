@@ -44,7 +44,7 @@ class Incident:
 
 
 def deal(tickets: int, rng: np.random.Generator) -> list[Fault]:
-    """A fault for each ticket: one of each cause before any repeats (in random order), then by weight."""
+    """Deal a fault to each ticket: one of each cause before any repeats (in random order), then by weight."""
     weights = np.array([f.weight for f in ALL])
     order: list[int] = []
     while len(order) < tickets:
@@ -54,8 +54,10 @@ def deal(tickets: int, rng: np.random.Generator) -> list[Fault]:
     return [ALL[i] for i in order[:tickets]]
 
 
-def _when(fault: Fault, period: Period, profile: NDArray[np.float64], tickets: int, rng: np.random.Generator) -> float:
-    """A waking hour of the last day (last two when there are many tickets); area outages before dawn."""
+def _when(
+    fault: Fault, period: Period, profile: NDArray[np.float64], tickets: int, rng: np.random.Generator
+) -> float:
+    """Pick a waking hour of the last day (last two when there are many tickets); area outages before dawn."""
     days = 1 if tickets <= 300 or period.days < 3 else 2
     first = period.days * 24 - 24 * days
     if "area_outage" in fault.changes or "planned_cell" in fault.changes:
@@ -76,7 +78,7 @@ class Places:
         self.busy: dict[int, list[tuple[float, float]]] = {}
 
     def faulty_cell(self) -> int:
-        """A cell without a fault, on the site with the fewest."""
+        """Take a cell without a fault, on the site with the fewest."""
         free = [c for c in self.order if c not in self.faulty] or self.order
         cell = int(min(free, key=lambda c: self.sites.get(int(self.network.site[c]), 0)))
         self.faulty[cell] = self.faulty.get(cell, 0) + 1
@@ -85,7 +87,7 @@ class Places:
         return cell
 
     def good_cell(self, pool: str = "") -> int:
-        """A cell without a fault (where one is left), of an MME pool when one is asked for."""
+        """Take a cell without a fault (where one is left), of an MME pool when one is asked for."""
         cells = np.arange(self.network.size)
         if pool:
             cells = cells[self.network.cells["mme_pool"] == pool]
@@ -97,7 +99,7 @@ class Places:
         return all(end + guard < s or e + guard < start for s, e in self.busy.get(node, []))
 
     def faulty_node(self, nodes: list[int], start: float, end: float) -> int:
-        """A node whose faults keep apart; when all are taken, the one with the fewest."""
+        """Take a node whose faults keep apart; when all are taken, the one with the fewest."""
         free = [n for n in nodes if self.free_at(n, start, end)]
         usable = [n for n in nodes if len(self.busy.get(n, [])) < 60]
         best = free or sorted(usable or nodes, key=lambda n: len(self.busy.get(n, [])))[:1]
@@ -106,21 +108,25 @@ class Places:
         return node
 
 
-def plan(network: Network, period: Period, tickets: int, profile: NDArray[np.float64],
-         rng: np.random.Generator) -> tuple[list[Incident], Places]:
+def plan(
+    network: Network, period: Period, tickets: int, profile: NDArray[np.float64], rng: np.random.Generator
+) -> tuple[list[Incident], Places]:
     """All incidents. Places with a fault are given out first, so that the others keep clear of them."""
     places = Places(network, rng)
     faults = deal(tickets, rng)
     incidents: dict[int, Incident] = {}
-    ranked = sorted(range(tickets), key=lambda i: ("cell", "node").index(faults[i].scope)
-                    if faults[i].scope in ("cell", "node") else 2)
+    ranked = sorted(
+        range(tickets),
+        key=lambda i: ("cell", "node").index(faults[i].scope) if faults[i].scope in ("cell", "node") else 2,
+    )
     for ticket in ranked:
         incidents[ticket] = _place(ticket, faults[ticket], places, period, tickets, profile)
     return [incidents[i] for i in range(tickets)], places
 
 
-def _place(ticket: int, fault: Fault, places: Places, period: Period, tickets: int,
-           profile: NDArray[np.float64]) -> Incident:
+def _place(
+    ticket: int, fault: Fault, places: Places, period: Period, tickets: int, profile: NDArray[np.float64]
+) -> Incident:
     rng, network = places.rng, places.network
     at = _when(fault, period, profile, tickets, rng)
     start = max(0.0, at - 3600.0 * rng.uniform(*fault.before_h))
@@ -136,12 +142,26 @@ def _place(ticket: int, fault: Fault, places: Places, period: Period, tickets: i
     role = fault.role if fault.role != "any" else ("mo", "mt")[int(rng.random() < 0.35)]
     plain = not (fault.user or fault.config or fault.changes or fault.alarms or fault.answers)
     removed = fault.decisive if fault.decisive and plain and rng.random() < REMOVED_SHARE else ""
-    return Incident(ticket, fault, str(rng.choice(list(fault.event))), at, start, end, float(rng.uniform(0.25, 1.0)),
-                    float(rng.uniform(*fault.hazard)), cell, node, role, float(rng.uniform(*fault.edge_db)), removed)
+    return Incident(
+        ticket,
+        fault,
+        str(rng.choice(list(fault.event))),
+        at,
+        start,
+        end,
+        float(rng.uniform(0.25, 1.0)),
+        float(rng.uniform(*fault.hazard)),
+        cell,
+        node,
+        role,
+        float(rng.uniform(*fault.edge_db)),
+        removed,
+    )
 
 
-def inject(incidents: list[Incident], network: Network, people: Population, state: State,
-           rng: np.random.Generator) -> None:
+def inject(
+    incidents: list[Incident], network: Network, people: Population, state: State, rng: np.random.Generator
+) -> None:
     """Change state, configuration, neighbours and subscriptions as the incidents say."""
     for incident in incidents:
         _change_state(incident, state)
@@ -161,7 +181,7 @@ def _pick(choices: tuple[Any, ...], rng: np.random.Generator) -> Any:
 
 
 def _assigned(column: NDArray[Any], row: int, value: Any) -> NDArray[Any]:
-    """The column with one value changed; it becomes float where an integer has to be emptied."""
+    """Return the column with one value changed; it becomes float where an integer has to be emptied."""
     if value is None and column.dtype.kind in "iu":
         column = column.astype(float)
     column[row] = np.nan if value is None and column.dtype.kind == "f" else value
@@ -194,7 +214,7 @@ def _rows(network: Network, cell: int, rat: str) -> NDArray[np.int64]:
 
 
 def _missing_neighbour(network: Network, incident: Incident, rng: np.random.Generator) -> None:
-    """The relation with the largest overlap was never defined; phones report the cell all the time."""
+    """Leave the relation with the largest overlap undefined; phones report the cell all the time."""
     near, rows = network.neighbours, _rows(network, incident.cell, "EUTRAN")
     row = int(rows[np.argmax(near["overlap_share"][rows])])
     near["is_defined"][row] = False
@@ -217,7 +237,7 @@ def _wrong_gsm_lac(network: Network, incident: Incident, rng: np.random.Generato
 
 
 def _mod3(network: Network, incident: Incident, rng: np.random.Generator) -> None:
-    """A PCI of the same residue was planned on the neighbour that overlaps most, and its antenna was turned here."""
+    """Plan a PCI of the same residue on the neighbour that overlaps most, and turn its antenna here."""
     near, rows = network.neighbours, _rows(network, incident.cell, "EUTRAN")
     row = int(rows[np.argmax(near["overlap_share"][rows])])
     residue = int(network.cells["pci"][incident.cell]) % 3
@@ -237,7 +257,7 @@ def _overlap(network: Network, incident: Incident, rng: np.random.Generator) -> 
 
 
 def _map_lac(network: Network, incident: Incident, rng: np.random.Generator) -> None:
-    """The mapped location area belongs to no MSC of the pool; on air the site has another one."""
+    """Map the site to a location area that belongs to no MSC of the pool."""
     network.cells["mapped_lac"][incident.cell] = 10900 + int(rng.integers(0, 90))
     network.cells["gsm_lac_at_site"][incident.cell] = network.cells["mapped_lac"][incident.cell]
 
@@ -257,8 +277,15 @@ def _lac_differs(network: Network, incident: Incident, rng: np.random.Generator)
 def _pool_differs(network: Network, incident: Incident, rng: np.random.Generator) -> None:
     cells, cell = network.cells, incident.cell
     cells["gsm_msc_pool"][cell] = "POOL-2" if cells["mapped_msc_pool"][cell] == "POOL-1" else "POOL-1"
-    lacs = sorted({lac for n in network.nodes if n.node_type == "msc" and n.pool == cells["gsm_msc_pool"][cell]
-                   for lac in n.lacs} - {int(cells["mapped_lac"][cell])})
+    lacs = sorted(
+        {
+            lac
+            for n in network.nodes
+            if n.node_type == "msc" and n.pool == cells["gsm_msc_pool"][cell]
+            for lac in n.lacs
+        }
+        - {int(cells["mapped_lac"][cell])}
+    )
     cells["gsm_lac_at_site"][cell] = lacs[int(rng.integers(0, len(lacs)))] if lacs else 10800
 
 
@@ -271,10 +298,17 @@ def _arfcn_stale(network: Network, incident: Incident, rng: np.random.Generator)
 
 
 NETWORK_CHANGES = {
-    "missing_neighbour": _missing_neighbour, "stale_pci": _stale_pci, "wrong_gsm_lac": _wrong_gsm_lac, "mod3": _mod3,
-    "overlap": _overlap, "la_not_on_msc": _map_lac, "lac_differs": _lac_differs, "pool_differs": _pool_differs,
-    "arfcn_none": _arfcn_none, "arfcn_stale": _arfcn_stale,
-}  # fmt: skip
+    "missing_neighbour": _missing_neighbour,
+    "stale_pci": _stale_pci,
+    "wrong_gsm_lac": _wrong_gsm_lac,
+    "mod3": _mod3,
+    "overlap": _overlap,
+    "la_not_on_msc": _map_lac,
+    "lac_differs": _lac_differs,
+    "pool_differs": _pool_differs,
+    "arfcn_none": _arfcn_none,
+    "arfcn_stale": _arfcn_stale,
+}
 
 
 def last_day(second: float, period: Period) -> bool:
