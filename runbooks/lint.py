@@ -268,8 +268,9 @@ def _unknown_checks(runbooks: Runbooks) -> Found:
 def _signs(runbooks: Runbooks) -> Found:
     for check, number, entry in _entries(runbooks):
         against = tuple(entry.against.values()) if isinstance(entry, ConditionSpec) else ()
-        if entry.hit <= 0 or entry.miss > 0 or any(weight >= 0 for weight in against):
-            message = "hit is above 0, miss at most 0, against below 0"
+        turned = entry.hit == 0 if isinstance(entry, Route) else entry.hit <= 0
+        if turned or entry.miss > 0 or any(weight >= 0 for weight in against):
+            message = "hit is above 0 (of a route not 0), miss at most 0, against below 0"
             yield _finding("RB018", entry.place, f"{check.id}/{number}", message)
 
 

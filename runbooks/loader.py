@@ -144,7 +144,9 @@ def with_version(runbooks: Runbooks) -> Runbooks:
 
 
 def _spread(entry: Precedence, causes: Mapping[str, Cause]) -> Precedence:
-    before = _matching(entry.before, causes)
+    """Spread the patterns; a cause that is named on one side is not drawn to the other by a pattern."""
+    named_after = {cause for cause in entry.after if "*" not in cause} - set(entry.before)
+    before = tuple(cause for cause in _matching(entry.before, causes) if cause not in named_after)
     after = tuple(cause for cause in _matching(entry.after, causes) if cause not in before)
     return entry.model_copy(update={"before": before, "after": after})
 

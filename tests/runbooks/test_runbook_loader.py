@@ -280,3 +280,16 @@ def test_a_wrong_table_of_codes_is_located(tmp_path: Path, text: str, words: str
     path.write_text(text, encoding="utf-8")
     with pytest.raises(RunbookError, match=words):
         read_codes(path)
+
+
+def test_a_cause_named_on_one_side_of_an_order_is_not_drawn_to_the_other_by_a_pattern(tmp_path: Path) -> None:
+    orders = [
+        precedence(id="tree-first", before=["csfb-*"], after=["csfb-not-registered"]),
+        precedence(id="end-first", before=["csfb-counter-artefact"], after=["csfb-*"]),
+    ]
+    write(tmp_path, "order.yaml", {"precedence": orders})
+    by_id = {entry.id: entry for entry in load_runbooks(tmp_path).precedence}
+    assert by_id["tree-first"].after == ("csfb-not-registered",)
+    assert "csfb-not-registered" not in by_id["tree-first"].before
+    assert len(by_id["tree-first"].before) == 22
+    assert "csfb-counter-artefact" not in by_id["end-first"].after
