@@ -46,7 +46,7 @@ OPERATORS = ("own", "other_mobile", "fixed", "service_number")
 
 @dataclass
 class Attempts:
-    """One row per attempt: `event` befalls it, `ticket` is -1 for others, `nodes` has a column per node type."""
+    """One row per attempt: `event` befalls it, `ticket` is -1 for others, `nodes` goes by node type."""
 
     time: NDArray[np.float64]
     cell: NDArray[np.int64]

@@ -63,7 +63,7 @@ def set_radio(
     edge_db: NDArray[np.float64],
     rng: np.random.Generator,
 ) -> NDArray[np.float64]:
-    """Set the last radio measurements of a leg; return the air loss of its voice, columns uplink and downlink."""
+    """Set the last radio measurements of a leg; return its air loss, columns uplink and downlink."""
     lost = state.at("coverage_loss_db", cell, time) + edge_db
     rsrp = network.mean_rsrp[cell] + rng.normal(0, radio.SHADOWING_DB * 0.8, len(cell)) - lost
     other = network.strongest_other[cell] + rng.normal(0, 2.5, len(cell)) - 0.8 * lost

@@ -128,7 +128,7 @@ def _cell_columns(size: int, site: NDArray[np.int64], rng: np.random.Generator) 
 
 
 def _areas(site: NDArray[np.int64]) -> Rows:
-    """Tracking and location areas and the pools that serve them; every site lies where the MME thinks it does."""
+    """Tracking and location areas and the pools that serve them; each site where the MME thinks it is."""
     tac, side = site // SITES_PER_TAC, 1 + (site // (SITES_PER_TAC * 2)) % 2
     pool = _objects([f"POOL-{s}" for s in side])
     return {
