@@ -22,6 +22,7 @@ from diagnosis.derived import (
     reasons,
     registration_history,
     registration_stage,
+    scope,
     ticket_text,
     voice,
 )
@@ -34,7 +35,7 @@ __all__ = ["Evidence", "EvidenceSettings", "Place", "build", "names"]
 
 MODULES = (
     ticket_text, radio, reasons, registration_stage, registration_history, call_timing, core_fault, alarms, changes,
-    cluster, neighbours, population, voice, csfb_mapping,
+    cluster, neighbours, population, voice, csfb_mapping, scope,
 )  # fmt: skip
 # Role in the frame -> record kind. `called` is the mt leg, `calling` the mo leg.
 ROLES = {
@@ -221,6 +222,7 @@ def build(
     serving.add_serving(work)
     work.related["aliases"] = serving.node_aliases(work)
     places = add_readings(work, kpi_catalogue.kpis)
+    ticket_text.derive(work)
     radio.derive(work)
     reasons.derive(work)
     registration_stage.derive(work)
@@ -235,6 +237,7 @@ def build(
     csfb_mapping.derive(work)
     voice.derive(work)
     population.derive(work)
+    scope.derive(work)
     _add_places(work, places)
     related = {kind: work.related[kind] for kind in ("call", "registration", "alarm", "change", "ring")}
     return Evidence(work.frame, related, places, names(kpi_catalogue))

@@ -322,7 +322,9 @@ def _latest_before(work: Workspace, history: pl.DataFrame, name: str) -> pl.Data
     tickets = work.frame.select(ROW, imsi="person", at=pl.col("complaint_at") + limit).drop_nulls().sort("at")
     known = history.select("imsi", at="started_at", id="id").drop_nulls(["imsi", "at"]).sort("at", "id")
     window = f"{int(work.settings.state_window_h * 60 + work.settings.record_window_min)}m"
-    found = tickets.join_asof(known, on="at", by="imsi", strategy="backward", tolerance=window)
+    found = tickets.join_asof(
+        known, on="at", by="imsi", strategy="backward", tolerance=window, check_sortedness=False
+    )
     return found.select(ROW, pl.col("id").alias(name))
 
 

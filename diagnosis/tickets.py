@@ -33,5 +33,12 @@ def ticket_rows(tickets: pl.DataFrame) -> pl.DataFrame:
     answered = pl.col("ticket.answer_call_outcome").replace_strict(_ANSWER_CATEGORY, default=None)
     return named.with_columns(
         complaint_at=pl.coalesce("ticket.occurred_at", "ticket.received_at"),
-        category=pl.coalesce("ticket.category", CATEGORY_GUESS, answered.cast(pl.String)),
+        # `other` names none of the five trees, so it must not stand in the way of a guess that does.
+        category=pl.coalesce(
+            *(
+                pl.when(told != "other").then(told)
+                for told in (pl.col("ticket.category"), pl.col(CATEGORY_GUESS))
+            ),
+            answered.cast(pl.String),
+        ),
     ).with_columns(pl.lit(True).alias("has.ticket"), pl.col(f"ticket.{ABSENT}").cast(pl.String))

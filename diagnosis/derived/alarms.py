@@ -78,60 +78,78 @@ def located(work: Workspace, rows: pl.DataFrame, column: str, told_type: pl.Expr
 
 
 def served_pairs(work: Workspace, rows: pl.DataFrame) -> pl.DataFrame:
-    """Ticket rows x rows of located objects: own cell or site, first ring, and nodes that served the user.
+    """Ticket rows x located objects within the horizon: own cell or site, first ring, nodes that served the user.
 
-    Adds `relation` (own, ring, node). Nodes are the named ones, else all of the pool or region (runbooks, G-02).
+    `rows` has `_at_index`, `active_from` and `active_to` (null while active); the answer has `row`, `_at_index`,
+    `relation` (own, ring, node). Nodes are the named ones, else all of the pool or region (runbooks, G-02).
     """
-    tickets = work.frame.select(ROW, "serving_ecgi", "site")
-    cells = rows.filter(pl.col("enb").is_not_null())
-    on_site = tickets.join(cells, left_on="site", right_on="enb", how="inner")
+    near = rows.select("_at_index", "ecgi", "enb", "node_id", "active_from", "active_to")
+    cells, nodes = near.filter(pl.col("enb").is_not_null()), near.filter(pl.col("node_id").is_not_null())
+    pairs = [_own_pairs(work, cells), _ring_pairs(work, cells), *_node_pairs(work, nodes)]
+    return (
+        pl.concat(pairs)
+        .sort(ROW, "_at_index", "rank")
+        .unique([ROW, "_at_index"], keep="first", maintain_order=True)
+        .with_columns(relation=pl.col("rank").replace_strict({0: "own", 1: "node", 2: "ring"}))
+        .drop("rank")
+    )
+
+
+def _within(work: Workspace, pairs: pl.DataFrame, rank: pl.Expr) -> pl.DataFrame:
+    """Only pairs within the horizon; done after each join, so that the frames stay small."""
+    reach = pl.duration(hours=int(work.settings.alarm_horizon_h) + 1)
+    at = pl.col("complaint_at")
+    ends = pl.col("active_to").is_null() | (pl.col("active_to") + reach >= at)
+    return pairs.filter(ends & (pl.col("active_from") - reach <= at)).select(ROW, "_at_index", rank=rank)
+
+
+def _own_pairs(work: Workspace, cells: pl.DataFrame) -> pl.DataFrame:
+    on_site = work.frame.select(ROW, "complaint_at", "serving_ecgi", enb="site").join(cells, on="enb")
     # An alarm of a sister cell is on the site, not on the serving cell.
     same_cell = pl.col("ecgi").is_null() | (pl.col("ecgi") == pl.col("serving_ecgi"))
-    own = on_site.select(
-        ROW, "_at_index", relation=pl.when(same_cell).then(pl.lit("own")).otherwise(pl.lit("ring"))
-    )
+    return _within(work, on_site, pl.when(same_cell).then(0).otherwise(2))
+
+
+def _ring_pairs(work: Workspace, cells: pl.DataFrame) -> pl.DataFrame:
     ring = work.related["ring"].with_columns(enb=site(pl.col("ring_ecgi")))
-    ring_cells = ring.join(
-        cells.filter(pl.col("ecgi").is_not_null()).select("_at_index", ring_ecgi="ecgi"), on="ring_ecgi"
+    on_cell = ring.join(
+        cells.filter(pl.col("ecgi").is_not_null()).drop("enb").rename({"ecgi": "ring_ecgi"}), on="ring_ecgi"
     )
-    ring_sites = ring.join(cells.filter(pl.col("ecgi").is_null()).select("_at_index", "enb"), on="enb")
-    in_ring = pl.concat([f.select("serving_ecgi", "_at_index") for f in (ring_cells, ring_sites)]).unique()
-    around = tickets.join(in_ring, on="serving_ecgi").select(ROW, "_at_index", relation=pl.lit("ring"))
-    nodes = _node_pairs(work, rows.filter(pl.col("node_id").is_not_null()))
-    rank = pl.col("relation").replace_strict({"own": 0, "node": 1, "ring": 2}, return_dtype=pl.Int64)
-    return (
-        pl.concat([own, around, nodes])
-        .sort(ROW, "_at_index", rank)
-        .unique([ROW, "_at_index"], keep="first", maintain_order=True)
-        .join(rows, on="_at_index", maintain_order="left")
-    )
+    on_site = ring.join(cells.filter(pl.col("ecgi").is_null()), on="enb")
+    columns = ["serving_ecgi", "_at_index", "active_from", "active_to"]
+    around = pl.concat([on_cell.select(columns), on_site.select(columns)]).unique()
+    tickets = work.frame.select(ROW, "complaint_at", "serving_ecgi")
+    return _within(work, tickets.join(around, on="serving_ecgi"), pl.lit(2))
 
 
-def _node_pairs(work: Workspace, rows: pl.DataFrame) -> pl.DataFrame:
-    """Ticket rows x objects on nodes that served the user."""
-    objects = rows.select("_at_index", "node_id")
+def _node_pairs(work: Workspace, objects: pl.DataFrame) -> list[pl.DataFrame]:
+    """Ticket rows x objects on nodes that served the user, one frame per node type."""
     ids = objects["node_id"].unique().implode()
     inventory = work.tables["node"].filter(pl.col("node_id").is_in(ids))
     parts = []
     for node_type in CORE_TYPES:
         column = f"serving.{node_type}"
-        named = work.frame.filter(pl.col(column).is_in(ids)).select(ROW, node_id=column)
-        parts.append(named.join(objects, on="node_id").select(ROW, "_at_index"))
-        open_rows = work.frame.filter(pl.col(column).is_null())
-        of_type = inventory.filter(pl.col("node_type") == node_type)
+        named = work.frame.filter(pl.col(column).is_in(ids)).select(ROW, "complaint_at", node_id=column)
+        parts.append(_within(work, named.join(objects, on="node_id"), pl.lit(1)))
         pool = pool_of(node_type)
-        for key, told in (("pool", pool),) if pool else (("region", "ticket.region"),):
-            members = of_type.select("node_id", pl.col(key).alias("_key")).drop_nulls()
-            guess = open_rows.select(ROW, _key=pl.col(told or "")).join(members, on="_key")
-            parts.append(guess.join(objects, on="node_id").select(ROW, "_at_index"))
-    return pl.concat(parts).unique().with_columns(relation=pl.lit("node"))
+        key, told = ("pool", pool) if pool else ("region", "ticket.region")
+        members = inventory.filter(pl.col("node_type") == node_type).select("node_id", _key=key).drop_nulls()
+        if members.is_empty():
+            continue
+        open_rows = work.frame.filter(pl.col(column).is_null()).select(ROW, "complaint_at", _key=told)
+        guess = open_rows.join(members, on="_key").join(objects, on="node_id")
+        parts.append(_within(work, guess, pl.lit(1)))
+    return parts
 
 
 def related_alarms(work: Workspace) -> pl.DataFrame:
     """Ticket rows x alarms within the horizon, with `distance_h` from the complaint time (0 while active)."""
     rows = _located(work).with_row_index("_at_index")
-    pairs = served_pairs(work, rows).join(
-        work.frame.select(ROW, "complaint_at", "event_at", "call.started_at", "call.t_end"), on=ROW
+    rows = rows.with_columns(active_from="raised_at", active_to="cleared_at")
+    pairs = (
+        served_pairs(work, rows)
+        .join(rows, on="_at_index")
+        .join(work.frame.select(ROW, "complaint_at", "call.started_at", "call.t_end"), on=ROW)
     )
     before = hours(pl.col("complaint_at"), pl.col("raised_at"))
     after = hours(pl.col("cleared_at"), pl.col("complaint_at"))

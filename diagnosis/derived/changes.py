@@ -71,14 +71,23 @@ def _related(work: Workspace) -> pl.DataFrame:
     objects = located(work, rows, "impacted_objects", pl.lit(None, dtype=pl.String)).with_row_index(
         "_at_index"
     )
+    in_progress = (pl.col("status") == "in_progress").fill_null(False) & pl.col("actual_end").is_null()
+    objects = objects.with_columns(
+        active_from=pl.coalesce("actual_start", "planned_start"),
+        active_to=pl.when(~in_progress).then(pl.coalesce("actual_end", "planned_end")),
+    )
+    near = served_pairs(work, objects).select(ROW, "_at_index")
+    pairs = pl.concat([near, _in_area(work, objects)]).unique().join(objects, on="_at_index")
+    pairs = pairs.join(work.frame.select(ROW, "complaint_at"), on=ROW).drop_nulls("complaint_at")
+    return _at_complaint(pairs, work.settings.time_uncertainty_min)
+
+
+def _in_area(work: Workspace, objects: pl.DataFrame) -> pl.DataFrame:
+    """Ticket rows x changes that name the tracking area of the ticket."""
     by_area = objects.filter(pl.col("impacted_objects").str.contains(r"^\d{1,5}$")).select(
         "_at_index", area_tac=pl.col("impacted_objects").cast(pl.Int64)
     )
-    in_area = work.frame.select(ROW, "area_tac").join(by_area, on="area_tac").select(ROW, "_at_index")
-    near = served_pairs(work, objects).select(ROW, "_at_index")
-    pairs = pl.concat([near, in_area]).unique().join(objects, on="_at_index")
-    pairs = pairs.join(work.frame.select(ROW, "complaint_at"), on=ROW).drop_nulls("complaint_at")
-    return _at_complaint(pairs, work.settings.time_uncertainty_min)
+    return work.frame.select(ROW, "area_tac").join(by_area, on="area_tac").select(ROW, "_at_index")
 
 
 def _at_complaint(pairs: pl.DataFrame, uncertainty_min: float) -> pl.DataFrame:

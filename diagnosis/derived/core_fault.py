@@ -33,7 +33,10 @@ def derive(work: Workspace) -> None:
     hss = any_known(
         pl.when(see).then(on_hss & diameter & code.is_in(HSS_FAULTS).fill_null(False)),
         pl.col("cx_sh_no_answer"),
-        slow_hss & pl.when(told).then(status.is_in([408, 480, 500, 504]).fill_null(False)),
+        # The status alone clears nobody: without the readings this condition says nothing.
+        pl.when(slow_hss.is_not_null() & told).then(
+            slow_hss & status.is_in([408, 480, 500, 504]).fill_null(False)
+        ),
     )
     is_500 = pl.when(told).then((status == 500).fill_null(False))
     dns = any_known(

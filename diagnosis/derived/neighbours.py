@@ -9,6 +9,7 @@ from diagnosis.workspace import Name, Workspace
 NAMES = {
     "neighbour.is_defined": Name("boolean", "neighbour"),
     "neighbour.reported_count": Name("integer", "neighbour"),
+    "neighbour.reported_rsrp": Name("float", "neighbour"),
     "neighbour.target_id": Name("string", "neighbour"),
     "neighbour.overlap_share": Name("float", "neighbour"),
     "pci_equal": Name("boolean", "neighbour"),
@@ -67,6 +68,8 @@ def _per_cell(work: Workspace, rows: pl.DataFrame) -> pl.DataFrame:
             _lac_told=wrong_lac.is_not_null().any(),
             count=pl.col("reported_count").filter(missing.fill_null(False)).max(),
             target=worst.first(),
+            level=pl.col("reported_rsrp").filter(missing.fill_null(False)).max(),
+            _level=pl.col("reported_rsrp").max(),
             share=pl.col("overlap_share").filter("lte").max(),
         )
         .select(
@@ -75,6 +78,7 @@ def _per_cell(work: Workspace, rows: pl.DataFrame) -> pl.DataFrame:
             pl.when("_pci_told").then(~pl.col("_stale")).alias("pci_equal"),
             pl.when("_lac_told").then(~pl.col("_wrong_lac")).alias("gsm_lac_equal"),
             pl.col("count").alias("neighbour.reported_count"),
+            pl.when("_missing").then("level").otherwise("_level").alias("neighbour.reported_rsrp"),
             pl.when("_missing").then("target").alias("neighbour.target_id"),
             pl.col("share").alias("neighbour.overlap_share"),
             pl.lit(True).alias("has.neighbours"),

@@ -143,6 +143,7 @@ def _derive_on_net(work: Workspace) -> None:
         success.with_columns(own_at=pl.col("at")),
         on="at",
         by="calling_number",
+        check_sortedness=False,
         strategy="nearest",
         tolerance=tolerance,
     ).select("row", _own_ok=pl.when(pl.col("own_at").is_not_null()).then(pl.lit(True)))

@@ -54,8 +54,8 @@ def _add_last_good(work: Workspace, person: str, prefix: str) -> None:
     )
     found = rows.join_asof(
         good.select("person", "at", f_id="id", f_at="at", f_expires="expires", f_next_at="next_at", f_ended_by="ended_by"),
-        on="at", by="person",
-    ).join_asof(left, on="at", by="person")  # fmt: skip
+        on="at", by="person", check_sortedness=False,
+    ).join_asof(left, on="at", by="person", check_sortedness=False)  # fmt: skip
     named = found.select(
         ROW,
         *(pl.col(f"f_{n}").alias(f"{prefix}_{n}") for n in ("id", "at", "expires", "next_at", "ended_by")),

@@ -13,13 +13,12 @@ NAMES = {
     "rtp_jitter": Name("float", SLICES),
     "one_way_delay": Name("float", SLICES),
     "silence_events": Name("integer", SLICES),
-    "voice_slice.point": Name("string", SLICES, known="slices_elsewhere"),
-    "voice_slice.direction": Name("string", SLICES),
-    "voice_slice.loss": Name("float", SLICES, known="slices_elsewhere"),
-    "voice_slice.similar_ta_commands": Name("integer", SLICES),
-    "voice_slice.rtp_address_reachable": Name("boolean", SLICES),
+    "s1u_loss": Name("float", SLICES),
+    "bad_direction": Name("string", SLICES),
+    "uplink_ta_commands": Name("integer", SLICES),
+    "uplink_ta_loss": Name("float", SLICES),
+    "rtp_address_reachable": Name("boolean", SLICES),
     "voice_slice.max_gap": Name("float", SLICES),
-    "voice_slice.mos": Name("float", SLICES),
     "both_sides_silent": Name("boolean", SLICES),
     "own_points_loss": Name("float", SLICES),
     "own_network_good": Name("boolean", SLICES),
@@ -35,7 +34,7 @@ POINTS = ("ue", "s1u", "sbc", "far_end")
 _ISSUE = "(?i)microphone|\\bmic\\b|speaker|earpiece|echo|麦克风|话筒|扬声器|听筒|回声"
 _METHODS = {"POLQA_SWB": 0, "E_MODEL": 1, "OTHER": 2}
 _GAP_EVENT_S = 5.0  # kpis.csv, silence_events: gap_s > 5
-_TA_COMMANDS, _TA_LOSS = 5, 20.0  # MOS-16: a slice that belongs to that check
+_TA_COMMANDS = 5  # MOS-16: the loss of such an uplink is made on the air interface
 
 
 def derive(work: Workspace) -> None:
@@ -43,9 +42,10 @@ def derive(work: Workspace) -> None:
     slices = _own_slices(work)
     points = _by_point(slices)
     _add_quality(work, slices, points)
+    _add_timing_advance(work, slices)
     _add_segments(work, points)
     _add_silence(work, slices)
-    _add_timing_advance(work, slices)
+    _add_direction(work, points)
     _add_relay(work, slices, points)
     _add_terminal(work)
 
@@ -95,7 +95,6 @@ def _add_quality(work: Workspace, slices: pl.DataFrame, points: pl.DataFrame) ->
     whole = slices.group_by(ROW).agg(
         pl.lit(True).alias("has.slices"),
         pl.col("max_gap").max().alias("voice_slice.max_gap"),
-        pl.col("mos").min().alias("voice_slice.mos"),
         silence_events=pl.when(pl.col("max_gap").is_not_null().any()).then(
             (pl.col("max_gap") > _GAP_EVENT_S).sum().cast(pl.Int64)
         ),
@@ -106,7 +105,7 @@ def _add_quality(work: Workspace, slices: pl.DataFrame, points: pl.DataFrame) ->
     work.join_rows(whole)
     work.derive(
         pl.col("has.slices").fill_null(False),
-        pl.when("_reach_told").then(~pl.col("_unreachable")).alias("voice_slice.rtp_address_reachable"),
+        pl.when("_reach_told").then(~pl.col("_unreachable")).alias("rtp_address_reachable"),
         pl.coalesce("call.max_rtp_gap", "voice_slice.max_gap").alias("call.max_rtp_gap"),
     )
     work.frame = work.frame.drop("_unreachable", "_reach_told")
@@ -144,7 +143,7 @@ def _gain(direction: str, point: str, before: tuple[str, ...]) -> pl.Expr:
 
 
 def _add_transport_loss(work: Workspace) -> None:
-    """`voice_slice.point` and `.loss`: the loss that begins at S1-U (DRP-17, MOS-18).
+    """`s1u_loss`: the loss that begins at S1-U (DRP-17, MOS-18).
 
     Loss that was there before S1-U belongs to the segment where it began (MOS-05): downlink loss already seen at
     the SBC or far end, uplink loss seen at the phone, or made on an air interface that is beyond its limits.
@@ -155,14 +154,10 @@ def _add_transport_loss(work: Workspace) -> None:
         (pl.col("call.pusch_rsrp_last") < -124).fill_null(False),
         (pl.col("ul_interference_per_prb") > work.settings.radio_noise_dbm).fill_null(False),
         (pl.col("pdcp_loss_ratio_ul_qci1") >= 5).fill_null(False),
+        (pl.col("uplink_ta_commands") >= _TA_COMMANDS).fill_null(False),
     )
-    behind = pl.col("_uplink_s1u").is_not_null() | pl.col("_downlink_s1u").is_not_null()
     work.derive(
-        pl.max_horizontal(down, pl.when(air & up.is_not_null()).then(pl.lit(0.0)).otherwise(up)).alias(
-            "voice_slice.loss"
-        ),
-        pl.when(behind).then(pl.lit("s1u")).alias("voice_slice.point"),
-        slices_elsewhere=pl.lit(False),
+        s1u_loss=pl.max_horizontal(down, pl.when(air & up.is_not_null()).then(pl.lit(0.0)).otherwise(up))
     )
 
 
@@ -231,36 +226,42 @@ def _add_silence(work: Workspace, slices: pl.DataFrame) -> None:
 
 
 def _add_timing_advance(work: Workspace, slices: pl.DataFrame) -> None:
-    """The uplink slice with the most nearly equal TA commands; where it is lossy it is what `voice_slice.` tells.
-
-    Its loss is made on the air interface, so it must not stand as a loss at S1-U at the same time.
-    """
+    """`uplink_ta_commands` and `uplink_ta_loss` of the own uplink slice with the most nearly equal TA commands."""
     uplink = slices.filter(
         (pl.col("direction") == "uplink") & pl.col("own") & pl.col("similar_ta_commands").is_not_null()
     )
-    top = (
-        uplink.sort(
-            ROW,
-            "similar_ta_commands",
-            "loss",
-            "start",
-            descending=[False, True, True, False],
-            nulls_last=True,
+    order = [ROW, "similar_ta_commands", "loss", "start"]
+    top = uplink.sort(order, descending=[False, True, True, False], nulls_last=True)
+    top = top.unique(ROW, keep="first", maintain_order=True)
+    work.join_rows(top.select(ROW, uplink_ta_commands="similar_ta_commands", uplink_ta_loss="loss"))
+
+
+def _add_direction(work: Workspace, points: pl.DataFrame) -> None:
+    """`bad_direction`: where loss or silence of the own call is worse, as the speaker of the own leg sees it."""
+    # What the other leg sends up comes down to the own leg.
+    flipped = pl.col("direction").replace({"uplink": "downlink", "downlink": "uplink"})
+    seen = pl.when(pl.col("own")).then("direction").otherwise(flipped)
+    badness = pl.max_horizontal("loss", 100 * (pl.col("silent") - 0.5).clip(lower_bound=0.0))
+    worst = (
+        points.with_columns(seen=seen, badness=badness)
+        .group_by(ROW)
+        .agg(
+            _up=pl.col("badness").filter(pl.col("seen") == "uplink").max(),
+            _down=pl.col("badness").filter(pl.col("seen") == "downlink").max(),
         )
-        .unique(ROW, keep="first", maintain_order=True)
-        .select(ROW, _ta="similar_ta_commands", _ta_loss="loss", _ta_point="point")
     )
-    work.join_rows(top)
-    defect = ((pl.col("_ta") >= _TA_COMMANDS) & (pl.col("_ta_loss") >= _TA_LOSS)).fill_null(False)
-    elsewhere = pl.when(pl.col("_ta_point") != "s1u").then("_ta_point")
+    work.join_rows(worst)
+    up, down = pl.col("_up").fill_null(0.0), pl.col("_down").fill_null(0.0)
+    limit = work.settings.lossy_percent
     work.derive(
-        pl.col("_ta").alias("voice_slice.similar_ta_commands"),
-        pl.when(pl.col("_ta").is_not_null()).then(pl.lit("uplink")).alias("voice_slice.direction"),
-        pl.when(defect).then(elsewhere).otherwise("voice_slice.point").alias("voice_slice.point"),
-        pl.when(defect).then("_ta_loss").otherwise("voice_slice.loss").alias("voice_slice.loss"),
-        slices_elsewhere=pl.col("has.slices") & (defect | pl.col("voice_slice.point").is_null()),
-    )
-    work.frame = work.frame.drop("_ta", "_ta_loss", "_ta_point")
+        bad_direction=pl.when(pl.col("_up").is_null() & pl.col("_down").is_null())
+        .then(pl.lit(None, dtype=pl.String))
+        .when((up < limit) & (down < limit)).then(pl.lit("none"))
+        .when(up > 2 * down).then(pl.lit("uplink"))
+        .when(down > 2 * up).then(pl.lit("downlink"))
+        .otherwise(pl.lit("both"))
+    )  # fmt: skip
+    work.frame = work.frame.drop("_up", "_down")
 
 
 def _add_relay(work: Workspace, slices: pl.DataFrame, points: pl.DataFrame) -> None:
@@ -285,7 +286,7 @@ def _add_relay(work: Workspace, slices: pl.DataFrame, points: pl.DataFrame) -> N
     names = [
         pl.col(f"call.{n}").is_in(probed.implode()).fill_null(False) for n in ("sbc_name", "media_relay_name")
     ]
-    reachable = pl.col("voice_slice.rtp_address_reachable").fill_null(True)
+    reachable = pl.col("rtp_address_reachable").fill_null(True)
     work.derive(
         relay_silent=pl.col("_stuck") & reachable,
         relay_bypassed=pl.when(pl.col("_at_sbc"))
