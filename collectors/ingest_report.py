@@ -33,7 +33,7 @@ class IngestReport:
     """Counts of an ingest. Every file is in exactly one of `states`.
 
     `rows` by kind of what was stored now; `notes` says what was odd and how often; `unmapped` counts results
-    by counter and `vendors` names who wrote them; `unmatched` counts rows of objects without an inventory row.
+    by counter, `vendors` names who wrote them; `unmatched` counts rows of objects without an inventory row.
     """
 
     states: Counter[FileState] = field(default_factory=Counter)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numba
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from collectors.store.shards import HOURLY, live
 HOUR_US = 3_600_000_000
 BACK_HOURS = 2  # with no sample in the hour itself, the nearest full hour within two hours before
 WHY = ("", "no_period", "few_samples", "counter_missing", "suspect")
+NO_TIME = np.iinfo(np.int64).min
 OK, NO_PERIOD, FEW_SAMPLES, COUNTER_MISSING, SUSPECT = range(5)
 
 Floats = NDArray[np.float32]
@@ -27,47 +29,21 @@ Indices = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """One KPI of all hours of a shard, the sample guard applied; one NaN more at the end, for `no such hour`.
-
-    `samples` is the number that the guard looked at. `why` says for each hour why there is no value.
-    """
-
-    value: Floats
-    samples: Floats
-    why: NDArray[np.uint8]
-
-
-@dataclass(slots=True)
 class Hours:
-    """The hours of one shard: `code` is sorted, one number per entity and hour."""
+    """The hours of one shard: `code` is sorted, one number per entity and hour; empty is NaN."""
 
     code: Indices
     columns: Mapping[str, Floats]
-    catalogue: Catalogue
+    none: Floats
 
     def find(self, codes: Indices) -> Indices:
         """Row of each code, or -1 where there is none."""
         at = np.minimum(np.searchsorted(self.code, codes), len(self.code) - 1)
         return np.where(self.code[at] == codes, at, -1)
 
-    def reading(self, kpi_id: str) -> Reading | None:
-        """Judge a KPI in all hours; None where the shard has no value and no sample of it."""
-        none = np.full(len(self.code) + 1, np.nan, np.float32)
-        value = self.columns.get(kpi_id, none)
-        samples = self.columns.get(f"{kpi_id}__n", none)
-        if value is none and samples is none:
-            return None
-        suspect = samples == SUSPECT_N
-        samples = np.where(suspect, np.float32(np.nan), samples)
-        kpi = self.catalogue.kpi(kpi_id) if kpi_id in self.catalogue else None
-        if kpi is not None and kpi.guard is not None:
-            samples = np.where(np.isnan(samples), self.columns.get(kpi.guard, none), samples)
-        least = 0 if kpi is None or kpi.min_samples is None else kpi.min_samples
-        few = (samples < least) | (np.isnan(value) & (samples == 0))
-        why = np.where(few, FEW_SAMPLES, np.where(np.isnan(value), COUNTER_MISSING, OK))
-        why = np.where(suspect, SUSPECT, why).astype(np.uint8)
-        return Reading(np.where(why == OK, value, np.float32(np.nan)), samples, why)
+    def column(self, name: str | None) -> Floats:
+        """Return a column, or one of NaN where the shard does not have it."""
+        return self.none if name is None else self.columns.get(name, self.none)
 
 
 class Answer:
@@ -81,7 +57,7 @@ class Answer:
         self.base = np.full(shape, np.nan, np.float32)
         self.mad = np.full(shape, np.nan, np.float32)
         self.base_n = np.zeros(shape, np.int32)
-        self.start = np.full(shape, np.iinfo(np.int64).min, np.int64)
+        self.start = np.full(shape, NO_TIME, np.int64)
         self.why = np.full(shape, NO_PERIOD, np.uint8)
 
     def frame(self, rows: pl.Series) -> pl.DataFrame:
@@ -101,7 +77,7 @@ class Answer:
 
 def _times(start: Indices) -> pl.Series:
     """Hours since 1970 as UTC times; the smallest integer stands for none."""
-    none = start == np.iinfo(np.int64).min
+    none = start == NO_TIME
     times = pl.Series(np.where(none, 0, start) * HOUR_US).cast(pl.Datetime("us", "UTC"))
     return times if not none.any() else times.zip_with(pl.Series(~none), pl.Series([None], dtype=times.dtype))
 
@@ -119,21 +95,21 @@ def kpi_at(
     for (shard,), mine in sorted(placed.partition_by("shard", as_dict=True).items()):
         segment = live(ledger, HOURLY, str(shard))
         if segment is not None and segment.rows:
-            hours, entities = _load(root / segment.name, wanted, catalogue)
-            _fill(answer, hours, mine.join(entities, on="entity", maintain_order="left"))
+            hours, entities = _load(root / segment.name, wanted)
+            _fill(answer, hours, mine.join(entities, on="entity", maintain_order="left"), catalogue)
     return answer.frame(keys["row"])
 
 
-def _load(path: Path, wanted: Sequence[str], catalogue: Catalogue) -> tuple[Hours, pl.DataFrame]:
+def _load(path: Path, wanted: Sequence[str]) -> tuple[Hours, pl.DataFrame]:
     """Read the wanted columns of a shard; frame `entity`, `number` numbers its entities."""
     there = set(pl.read_parquet_schema(path))
     columns = sorted(there.intersection(wanted))
-    table = pl.read_parquet(path, columns=["entity", "period_start", *columns])
+    table = pl.read_parquet(path, columns=["entity", "period_start", *columns]).rechunk()
     entities = table.select(pl.col("entity").unique(maintain_order=True)).with_row_index("number")
     number = table["entity"].rle_id().to_numpy().astype(np.int64)
     hour = table["period_start"].dt.timestamp("us").to_numpy() // HOUR_US
-    values = {c: np.append(table[c].to_numpy(), np.float32(np.nan)) for c in columns}
-    return Hours(_code(number, hour), values, catalogue), entities
+    values = {c: table[c].to_numpy() for c in columns}
+    return Hours(_code(number, hour), values, np.full(table.height, np.nan, np.float32)), entities
 
 
 def _code(number: Indices, hour: Indices) -> Indices:
@@ -141,48 +117,68 @@ def _code(number: Indices, hour: Indices) -> Indices:
     return (number << 31) + hour
 
 
-def _fill(answer: Answer, hours: Hours, found: pl.DataFrame) -> None:
-    """Gather all KPIs of one shard's keys."""
+def _fill(answer: Answer, hours: Hours, found: pl.DataFrame, catalogue: Catalogue) -> None:
+    """Gather all KPIs of one shard's keys, each from the nearest hour that says anything of it."""
     place = found["place"].to_numpy().astype(np.int64)
     hour = found["hour"].to_numpy()
     code = _code(found["number"].to_numpy().astype(np.int64), hour)
-    rows = [hours.find(code - back) for back in range(BACK_HOURS + 1)]
-    past = [
-        np.stack([hours.find(code - back - week * WEEK_H) for week in range(1, WEEKS + 1)], axis=1)
-        for back in range(BACK_HOURS + 1)
-    ]
-    seen = np.any([r >= 0 for r in rows], axis=0)
-    for i, kpi in enumerate(answer.ids):
-        answer.why[i, place] = np.where(seen, COUNTER_MISSING, NO_PERIOD)
-        reading = hours.reading(kpi)
-        if reading is not None:
-            _fill_kpi(answer, i, reading, (place, hour), rows, past)
+    back = np.arange(BACK_HOURS + 1)[:, None, None] + WEEK_H * np.arange(WEEKS + 1)
+    rows = hours.find(code[:, None] - back)  # (hours back, keys, weeks back)
+    seen = (rows[:, :, 0] >= 0).any(axis=0)
+    history = np.arange(len(place) * WEEKS).reshape(-1, WEEKS)
+    for i, kpi_id in enumerate(answer.ids):
+        kpi = catalogue.kpi(kpi_id) if kpi_id in catalogue else None
+        columns = (hours.column(kpi_id), hours.column(f"{kpi_id}__n"), hours.column(kpi and kpi.guard))
+        if all(column is hours.none for column in columns[:2]):
+            answer.why[i, place] = np.where(seen, COUNTER_MISSING, NO_PERIOD)
+            continue
+        least = float(kpi.min_samples or 0) if kpi is not None else 0.0
+        value, samples, why, chosen, past = _readings(*columns, least, rows)
+        known = baseline(past, history)
+        answer.value[i, place], answer.samples[i, place] = value, samples
+        answer.why[i, place] = np.where(seen, why, NO_PERIOD)
+        answer.start[i, place] = np.where(chosen < 0, NO_TIME, hour - chosen)
+        answer.base[i, place], answer.mad[i, place] = known.median, known.mad
+        answer.base_n[i, place] = known.samples
 
 
-def _fill_kpi(
-    answer: Answer,
-    i: int,
-    reading: Reading,
-    keys: tuple[Indices, Indices],
-    rows: Sequence[Indices],
-    past: Sequence[Indices],
-) -> None:
-    """Take the nearest hour that says anything of this KPI, and its baseline from the weeks before."""
-    place, hour = keys
-    left = np.arange(len(place))
-    for back in range(BACK_HOURS + 1):
-        row = rows[back][left]
-        why = np.where(row < 0, COUNTER_MISSING, reading.why[row])
-        mine, row = left[why != COUNTER_MISSING], row[why != COUNTER_MISSING]
-        left = left[why == COUNTER_MISSING]
-        if len(mine):
-            at = place[mine]
-            found = baseline(reading.value.astype(np.float64), past[back][mine])
-            answer.value[i, at] = reading.value[row]
-            answer.samples[i, at] = reading.samples[row]
-            answer.why[i, at] = reading.why[row]
-            answer.start[i, at] = hour[mine] - back
-            answer.base[i, at], answer.mad[i, at] = found.median, found.mad
-            answer.base_n[i, at] = found.samples
-        if not len(left):
-            return
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _reading(value: float, samples: float, guard: float, least: float) -> tuple[float, float, int]:
+    """Value, number of samples and reason of one hour, the sample guard applied."""
+    if samples == SUSPECT_N:
+        return np.nan, np.nan, SUSPECT
+    if np.isnan(samples):
+        samples = guard
+    if samples < least or (np.isnan(value) and samples == 0):
+        return np.nan, samples, FEW_SAMPLES
+    return value, samples, COUNTER_MISSING if np.isnan(value) else OK
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _readings(
+    values: Floats, counts: Floats, guards: Floats, least: float, rows: Indices
+) -> tuple[Floats, Floats, NDArray[np.uint8], Indices, NDArray[np.float64]]:
+    """For each key the reading of the nearest hour that has one, how many hours back, and its history."""
+    backs, keys, weeks = rows.shape
+    value = np.full(keys, np.nan, np.float32)
+    samples = np.full(keys, np.nan, np.float32)
+    why = np.full(keys, COUNTER_MISSING, np.uint8)
+    chosen = np.full(keys, -1, np.int64)
+    past = np.full(keys * (weeks - 1), np.nan)
+    for key in range(keys):
+        for back in range(backs):
+            at = rows[back, key, 0]
+            if at < 0:
+                continue
+            found = _reading(values[at], counts[at], guards[at], least)
+            if found[2] == COUNTER_MISSING:
+                continue
+            value[key], samples[key], why[key] = found
+            chosen[key] = back
+            for week in range(1, weeks):
+                then = rows[back, key, week]
+                if then >= 0:
+                    before = _reading(values[then], counts[then], guards[then], least)
+                    past[key * (weeks - 1) + week - 1] = before[0]
+            break
+    return value, samples, why, chosen, past
