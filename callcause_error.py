@@ -37,6 +37,18 @@ class CallcauseError(Exception):
         parts = [part for part in (place, self.key, self.message) if part]
         return ": ".join(parts) + (f"; {self.hint}" if self.hint else "")
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Cross from a worker process whole, whatever arguments a subclass takes."""
+        return _rebuilt, (type(self), self.args, self.__dict__)
+
+
+def _rebuilt(
+    kind: type[CallcauseError], args: tuple[object, ...], state: dict[str, object]
+) -> CallcauseError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error
+
 
 class UsageError(CallcauseError):
     """Wrong use or wrong configuration: exit status 2."""

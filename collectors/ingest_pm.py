@@ -6,13 +6,13 @@ import logging
 import multiprocessing
 import os
 import threading
+import time
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -102,13 +102,13 @@ def _start(reader: PmReader) -> None:
     """Prepare a worker process; it ends with its parent, however that ends."""
     global _reader
     _reader = reader
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
 
 
-def _end_with(parent: BaseProcess) -> None:
-    parent.join()
+def _end_with(parent_pid: int) -> None:
+    """A worker whose parent was killed has another parent: it must not go on writing."""
+    while os.getppid() == parent_pid:
+        time.sleep(1)
     os._exit(1)
 
 

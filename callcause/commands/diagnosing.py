@@ -15,7 +15,7 @@ from callcause.configuration import Configuration, load_configuration
 from callcause.terminal import out, progress, say
 from callcause_error import CallcauseError, UsageError
 from collectors.kpi.catalogue import load_catalogue
-from collectors.kpi.worst import worst_cells
+from collectors.kpi.worst import columns_needed, worst_cells
 from collectors.records.identity import Pseudonymiser
 from collectors.records.key import load_key
 from collectors.records.pipeline import load_records
@@ -137,7 +137,7 @@ def worst(store_path: Path, kpi: str, at: str | None, top: int) -> None:
     if not store_path.is_dir():
         raise UsageError("no store there; `callcause ingest` makes one", file=str(store_path))
     with Store.open(store_path) as store:
-        hourly = store.hourly(None, [kpi])
+        hourly = store.hourly(None, columns_needed(catalogue, kpi))
     moment = _moment(at) if at else hourly["period_start"].max()
     if not isinstance(moment, datetime):
         raise CallcauseError("the store holds no hour of this KPI", key=kpi)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from callcause_error import CallcauseError, UsageError, did_you_mean
+from collectors.errors import BadFile
 
 
 def test_an_error_names_file_line_key_and_suggestion_in_this_order() -> None:
@@ -34,3 +37,9 @@ def test_a_near_word_is_suggested_and_a_far_one_is_not() -> None:
 def test_a_suggestion_is_always_one_of_the_known_words(word: str, known: list[str]) -> None:
     answer = did_you_mean(word, known)
     assert answer is None or any(repr(item) in answer for item in known)
+
+
+def test_an_error_crosses_from_a_worker_process_whole() -> None:
+    error = BadFile("truncated", "the file ends too early", file="a.xml", line=7)
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), str(again), again.code, again.line) == (BadFile, str(error), "truncated", 7)
