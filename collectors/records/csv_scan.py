@@ -46,21 +46,16 @@ def _scan_at_once(buffer: bytes, width: int, *, final: bool) -> Scan | None:
     """Return the scan, or None when a quote stands in an unusual place or a long record is ragged."""
     data = np.frombuffer(buffer, np.uint8)
     newlines, commas = np.flatnonzero(data == NEWLINE), np.flatnonzero(data == COMMA)
-    outside = np.ones(len(newlines), np.bool_)
-    quotes = data == QUOTE
-    has_quotes = bool(quotes.any())
-    if has_quotes:
-        inside = np.cumsum(quotes, dtype=np.uint8) & 1
-        outside, commas = inside[newlines] == 0, commas[inside[commas] == 0]
-    order = np.flatnonzero(outside)
+    quotes = np.flatnonzero(data == QUOTE)
+    order = np.flatnonzero(np.searchsorted(quotes, newlines) % 2 == 0)
     ends, first_lines = newlines[order], np.concatenate(([0], order + 1))
     if final and len(buffer) and (not len(ends) or ends[-1] != len(buffer) - 1):
         ends = np.append(ends, len(buffer))
     used = min(int(ends[-1]) + 1, len(buffer)) if len(ends) else 0
-    if len(buffer) - used > MAX_RECORD_BYTES or (has_quotes and not _quotes_are_usual(data, quotes, used)):
+    if len(buffer) - used > MAX_RECORD_BYTES or not _quotes_are_usual(data, quotes, used):
         return None
     starts, lines = np.concatenate(([0], ends[:-1] + 1))[: len(ends)], first_lines[: len(ends)]
-    widths = np.diff(np.searchsorted(commas, np.concatenate(([0], ends)))) + 1
+    widths = np.diff(_separators_before(commas, quotes, np.concatenate(([0], ends)))) + 1
     after = first_lines[len(ends)] if len(first_lines) > len(ends) else len(newlines) + 1
     spans = np.diff(np.append(lines, after))
     ragged = (widths != width) & (ends > starts)
@@ -71,9 +66,20 @@ def _scan_at_once(buffer: bytes, width: int, *, final: bool) -> Scan | None:
     return Scan(_keep(buffer, starts, ends, good, used), lines[good], used, bad)
 
 
-def _quotes_are_usual(data: NDArray[np.uint8], quotes: NDArray[np.bool_], used: int) -> bool:
+def _separators_before(
+    commas: NDArray[np.int64], quotes: NDArray[np.int64], ends: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Count the commas outside quotes before each record end: all of them less those of the quoted spans."""
+    closing = quotes[1::2]
+    opening = quotes[0::2][: len(closing)]
+    quoted = np.searchsorted(commas, closing) - np.searchsorted(commas, opening)
+    quoted_before = np.concatenate(([0], np.cumsum(quoted)))
+    return np.searchsorted(commas, ends) - quoted_before[np.searchsorted(opening, ends)]
+
+
+def _quotes_are_usual(data: NDArray[np.uint8], quotes: NDArray[np.int64], used: int) -> bool:
     """Tell whether opening quotes follow a separator and closing ones precede one (doubled ones do both)."""
-    at = np.flatnonzero(quotes[:used])
+    at = quotes[: np.searchsorted(quotes, used)]
     if len(at) % 2:
         return False
     opening, closing = at[0::2], at[1::2]

@@ -75,7 +75,8 @@ class CsvSource:
         piece = self._held + piece
         # A line end may be cut between two pieces: CR waits until it is seen what follows.
         self._held = b"\r" if piece.endswith(b"\r") and not self._final else b""
-        piece = piece[: len(piece) - len(self._held)].replace(b"\r\n", b"\n")
+        if b"\r" in piece:
+            piece = piece[: len(piece) - len(self._held)].replace(b"\r\n", b"\n")
         joined = self._buffer + piece
         if b"\0" in piece:
             line = self._line + joined.count(b"\n", 0, joined.index(b"\0"))
@@ -87,6 +88,8 @@ class CsvSource:
         self._buffer = self._buffer[used:]
 
     def _check_encoding(self, text: bytes) -> None:
+        if text.isascii():
+            return
         try:
             text.decode("utf-8")
         except UnicodeDecodeError as error:

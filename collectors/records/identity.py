@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 
 import polars as pl
 
@@ -27,6 +28,7 @@ __all__ = [
 ]
 
 _HASH_BYTES = 12
+_REMEMBERED = 1 << 18
 _CLASSES = {
     "ticket": {"other_party_number": "other_party_class"},
     "call": {"calling_number": "calling_class", "called_number": "called_class"},
@@ -41,15 +43,23 @@ class Pseudonymiser:
 
     def __init__(self, key: bytes) -> None:
         self._key = hashlib.blake2b(key, person=b"callcause-key").digest()
+        self._keyed: dict[str, hashlib.blake2b] = {}
+        # The same subscribers come back in every batch of a file.
+        self._remembered = lru_cache(maxsize=_REMEMBERED)(self._hash)
 
     def __repr__(self) -> str:
         return "Pseudonymiser(...)"
 
     def pseudonym(self, prefix: str, clear: str) -> str:
         """Return the pseudonym of one clear text; the prefix tells the kind and enters the hash."""
-        digest = hashlib.blake2b(
-            clear.encode(), key=self._key, person=prefix.encode(), digest_size=_HASH_BYTES
-        )
+        return self._remembered(prefix, clear)
+
+    def _hash(self, prefix: str, clear: str) -> str:
+        if prefix not in self._keyed:
+            person = prefix.encode()
+            self._keyed[prefix] = hashlib.blake2b(key=self._key, person=person, digest_size=_HASH_BYTES)
+        digest = self._keyed[prefix].copy()
+        digest.update(clear.encode())
         return f"{prefix}_{digest.hexdigest()}"
 
     def apply(self, clear: pl.Series, prefix: str) -> pl.Series:
