@@ -22,8 +22,8 @@ from collectors.records.pipeline import load_records
 from collectors.store.store import Store
 from dashboards.report import write_reports
 from dashboards.report.assembly import assemble
-from diagnosis.engine import DiagnosisBatch
 from diagnosis.engine import diagnose as diagnose_batch
+from diagnosis.result import DiagnosisBatch
 from runbooks.loader import load_runbooks
 
 

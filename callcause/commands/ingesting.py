@@ -7,7 +7,8 @@ from pathlib import Path
 from callcause.configuration import load_configuration
 from callcause.terminal import progress, say
 from callcause_error import UsageError
-from collectors.ingest import IngestReport, ingest
+from collectors.ingest import ingest
+from collectors.ingest_report import IngestReport
 from collectors.store.store import Store
 
 SHOWN = 20

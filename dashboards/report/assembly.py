@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,8 +15,8 @@ from collectors.kpi.catalogue import Catalogue
 from collectors.store.store import Store
 from dashboards.report.course import Course
 from dashboards.report.story import Story
-from diagnosis.engine import DiagnosisBatch
 from diagnosis.evidence import Evidence
+from diagnosis.result import DiagnosisBatch
 from runbooks.loader import Runbooks
 
 DAYS_BEFORE, DAYS_AFTER, WEEKS = 7, 1, 4
@@ -81,7 +82,7 @@ def _courses(
     at = ticket.get("occurred_at") or ticket.get("received_at")
     if not isinstance(at, datetime):
         return []
-    courses = []
+    courses: list[Course] = []
     for check in sorted(result["checks"], key=lambda c: c["outcome"] != "HIT"):
         kpi_id = _kpi_of(check, runbooks, catalogue)
         entity = str(check.get("at") or "").rpartition(" ")[2]
@@ -143,7 +144,8 @@ def _band(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.
     past = np.full((WEEKS, values.size), np.nan)
     for weeks in range(1, WEEKS + 1):
         past[weeks - 1, week * weeks :] = values[: values.size - week * weeks]
-    middle = np.ma.median(np.ma.masked_invalid(past), axis=0)
-    spread = np.ma.median(np.ma.abs(np.ma.masked_invalid(past) - middle), axis=0)
-    low, high = middle - MAD_WIDTH * spread, middle + MAD_WIDTH * spread
-    return np.ma.filled(low, np.nan), np.ma.filled(high, np.nan)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # an hour without any history stays NaN
+        middle = np.nanmedian(past, axis=0)
+        spread = np.nanmedian(np.abs(past - middle), axis=0)
+    return middle - MAD_WIDTH * spread, middle + MAD_WIDTH * spread
