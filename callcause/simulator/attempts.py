@@ -329,8 +329,8 @@ def _own_registrations(
         return [(incident, max(30.0, at - 40 * 3600), "", False)]
     if people.legacy[people.model[incident.customer]]:
         return [(incident, max(30.0, at - rng.uniform(60, 1500)), "reg_never_tries", True)]
-    if "registration_expired" in fault.changes:
-        return [(incident, max(30.0, at - rng.uniform(4500, 9000)), "reg_lost_expiry", False)]
+    if "phone_left" in fault.changes:
+        return [(incident, max(30.0, at - rng.uniform(900, 2700)), "reg_left", False)]
     if fault.record == "registration":
         once = not fault.user and rng.random() < 0.7
         if "registered_before" in fault.changes:

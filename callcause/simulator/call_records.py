@@ -27,7 +27,6 @@ NAMED = {
     "media_relay_name": ("rtp_proxy", 2),
 }
 SIP_NAMES = ("pcscf_name", "scscf_name", "icscf_name", "as_name")
-AIR = ("voice_air", "voice_retransmitted")
 
 
 def node_names(network: Network, nodes: dict[str, NDArray[np.int64]], column: str) -> NDArray[Any]:

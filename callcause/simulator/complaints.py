@@ -17,11 +17,7 @@ from callcause.simulator.topology import Network
 CATEGORIES = ("registration", "access", "drop", "mos", "csfb")
 CHANNELS = ("hotline_10086", "hall", "app", "web", "sms", "account_manager")
 USUAL: dict[str, dict[str, str]] = {
-    "registration": {
-        "answer_icon_present": "no",
-        "answer_rat_while_dialling": "2G",
-        "answer_call_outcome": "connected_on_2g",
-    },
+    "registration": {"answer_icon_present": "no"},
     "access": {
         "answer_icon_present": "yes",
         "answer_rat_while_dialling": "4G",
@@ -108,6 +104,10 @@ def _answers(incident: Incident, category: str, people: Population, rng: np.rand
         answers[name] = usual if told else ("unknown" if rng.random() < 0.4 else None)
     for name, choices in fault.answers.items():
         answers[name] = choices[int(rng.integers(0, len(choices)))]
+    if category == "registration" and asked:
+        tried = rng.random() < 0.3
+        answers["answer_rat_while_dialling"] = "2G" if tried else "unknown"
+        answers["answer_call_outcome"] = "connected_on_2g" if tried else "not_tried"
     if category == "csfb" and incident.event in ("csfb_no_lu", "csfb_no_redirect", "csfb_wrong_la"):
         answers["answer_call_outcome"] = "not_connected" if asked else None
     return answers

@@ -54,7 +54,7 @@ FALLBACKS: dict[str, Fallback] = {
     "csfb_locked": F(
         redirect_s=None, request_s=None, alerting_s=None, return_s=None, own={"lte_locked": True}
     ),
-    "csfb_phone": F(request_s=(3.2, 5.0), alerting_s=None, return_s=(5.0, 12.0)),
+    "csfb_phone": F(request_s=(3.2, 5.0), alerting_s=None, return_s=(1.5, 3.5)),
 }
 STALE = "125;611"
 

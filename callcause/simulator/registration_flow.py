@@ -181,6 +181,7 @@ EVENTS: dict[str, Ev] = {
     "reg_as_failed": Ev("done", (200,), error=("as", 404)),
     "reg_as_down": Ev("done", (200,), error=("as", 503)),
     "reg_lost_expiry": Ev("done", (200,), fields={"deregistered_by": "expiry"}),
+    "reg_left": Ev("done", (200,), fields={"deregistered_by": "ue"}),
     "reg_lost_hss": Ev("done", (200,), fields={"deregistered_by": "hss"}),
     "reg_lost_cscf": Ev("done", (200,), fields={"deregistered_by": "cscf"}),
     # one HSS fault, many faces
@@ -354,7 +355,7 @@ def _losses(columns: Columns, name: NDArray[Any]) -> None:
     """Renew too late a registration that expired; one that the network ended is not renewed."""
     late = name == "reg_lost_expiry"
     columns["next_register_at"][late] = columns["ended_at"][late] + 3600.0 + 400.0
-    gone = (name == "reg_lost_hss") | (name == "reg_lost_cscf")
+    gone = (name == "reg_lost_hss") | (name == "reg_lost_cscf") | (name == "reg_left")
     columns["next_register_at"][gone] = np.nan
 
 

@@ -267,12 +267,4 @@ SETUP: dict[str, SetupFailure] = {
         Error("Uu", "RRC CONNECTION REQUEST", "", None, "enb"),
         node="enb",
     ),
-    "enb_alarm_setup": S(
-        "t_update_sent",
-        (1.0, 4.0),
-        (503, 580),
-        Error("S1-MME", RELEASE, "S1AP-MISC", 2, "enb"),
-        node="enb",
-        own={"s1ap_group": "MISC", "s1ap_cause": 2.0},
-    ),
 }

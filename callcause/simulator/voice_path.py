@@ -53,7 +53,6 @@ VOICE: dict[str, VoiceTrouble] = {
     "voice_relay_bypassed": V("relay", loss=(1.0, 4.0), delay_ms=(60.0, 120.0)),
     "voice_phone": V("terminal", UP, mos_penalty=(1.3, 2.2)),
     "voice_far": V("far", UP, loss=(6.0, 18.0), jitter_ms=(40.0, 110.0)),
-    "voice_retransmitted": V("air"),
 }
 ORDER = ("ue", "s1u", "sbc", "far_end")
 # segment -> index of the first point behind it in uplink and in downlink order

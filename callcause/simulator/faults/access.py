@@ -47,14 +47,6 @@ ACCESS: tuple[Fault, ...] = (
         weight=0.6,
     ),
     A(
-        "acc-poor-access-cell",
-        scope="cell",
-        event=("erab_unspecified",),
-        hazard=(0.04, 0.15),
-        cell={"qci1_fail": (0.03, 0.15)},
-        weight=0.7,
-    ),
-    A(
         "acc-congestion",
         scope="cell",
         event=("erab_congestion",),
@@ -249,7 +241,7 @@ ACCESS: tuple[Fault, ...] = (
         "acc-callee-not-registered",
         event=("callee_unregistered",),
         role="mt",
-        changes=("registration_expired",),
+        changes=("phone_left",),
         decisive="call",
     ),
     A(
