@@ -93,7 +93,8 @@ class _Loader:
         self._counts["withheld_numbers"] += hidden.withheld_numbers
 
     def finish(self, table: OpenTable) -> LoadedRecords:
-        rows = pl.concat(self._good) if self._good else self._no_rows(table)
+        rows = pl.concat(self._good, rechunk=False) if self._good else self._no_rows(table)
+        self._good = []
         unique = keep_last(rows, self._schema)
         filled = set(unique.columns)
         absent = [name for name in table.absent_columns if name not in filled]
