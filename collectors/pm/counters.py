@@ -238,7 +238,7 @@ def _once_each(numbers: list[tuple[int, str]]) -> Iterator[tuple[tuple[str, ...]
 
 
 def _once_each_row(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    """Positions in `rows`, so that no row stands twice in a group: an object may be written twice in a block."""
+    """Positions in `rows` in groups without a row twice: a block may hold an object twice."""
     left = np.arange(len(rows))
     while left.size:
         _, first = np.unique(rows[left], return_index=True)

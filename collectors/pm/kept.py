@@ -47,7 +47,7 @@ class KeptResults:
         objects: NDArray[np.int64],
         values: NDArray[np.float64],
     ) -> None:
-        """Keep what `plan` does not use; `objects`: number of each row's object, `values`: without no-values."""
+        """Keep what `plan` does not use; `objects`: the number of each row, `values`: without no-values."""
         head = (block.begin, block.period_s, block.job_id)
         there = ~np.isnan(values)
         there[:, plan.used] &= block.suspect[:, plan.used]

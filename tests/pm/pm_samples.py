@@ -54,7 +54,9 @@ def document(*infos: str, header: str = HEADER, element: str = ELEMENT, root: st
     space = COLLEC if root == "measCollecFile" else DATA
     footer = f'<fileFooter><measCollec endTime="{END}"/></fileFooter>'
     data = f"<measData>{element}\n{''.join(infos)}</measData>"
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n<{root} xmlns="{space}">{header}{data}{footer}</{root}>\n'
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<{root} xmlns="{space}">{header}{data}{footer}</{root}>\n'
+    )
 
 
 def plain_document() -> str:
@@ -90,13 +92,15 @@ def outcome(parse: Callable[[], Iterator[PmBlock]]) -> Outcome:
 
 RESULTS = st.sampled_from([
     "0", "1", "42", "-7", "007", "123456789012345678", "9223372036854775808", "99999999999999999999999", "-0",
-    "0.5", "-3.25", "1.", ".5", "0.1", "86.123", "123456.7890123", "0.12345678901234567", "1e5", "-2E-3", "1e400",
+    "0.5", "-3.25", "1.", ".5", "0.1", "86.123", "123456.7890123", "0.12345678901234567", "1e5",
+    "-2E-3", "1e400",
     "+5", "1_000", "4-2", "--1", "0x10",
-    "", " ", "NIL", "null", "N/A", "NaN", "inf", "-", "abc", "1,2,3", "0,,5", ", ,", " , 1", "1,x", "2,1,5,5,7",
-]) | st.integers(-10**19, 10**19).map(str) | st.floats(allow_nan=False, allow_infinity=False).map(repr)  # fmt: skip
+    "", " ", "NIL", "null", "N/A", "NaN", "inf", "-", "abc", "1,2,3", "0,,5", ", ,", " , 1", "1,x",
+    "2,1,5,5,7",
+]) | st.integers(-10**19, 10**19).map(str) | st.floats(allow_nan=False).map(repr)  # fmt: skip
 NAMES = ["A=1,B=2", "小区=昆明", "A=1, B = 2", "", "x&amp;y", "q&#65;", "a\tb", "a'b", "é>", "\ufffd"]
-BETWEEN = ["  \r\n\t", "<!-- <measValue > -->", "<?pi <measValue ?>", "text ", "<vs/>", "<vs a='1'>t</vs>", "&#10;",
-           "<![CDATA[<measValue ]]>"]  # fmt: skip
+BETWEEN = ["  \r\n\t", "<!-- <measValue > -->", "<?pi <measValue ?>", "text ", "<vs/>", "&#10;",
+           "<vs a='1'>t</vs>", "<![CDATA[<measValue ]]>"]  # fmt: skip
 
 
 def mostly(draw: st.DrawFn, usual: str, odd: Sequence[str]) -> str:
@@ -112,10 +116,15 @@ def odd_keyed_row(draw: st.DrawFn, places: Sequence[str]) -> str:
         places = draw(st.lists(st.sampled_from([*places, "99"]), max_size=len(places) + 1))
     for place in places:
         value = draw(RESULTS)
-        usual = draw(st.sampled_from([f'<r p="{place}">{value}</r>', f'<r p="{place}">{value}</r>\n', f'<r p="{place}"/>']))
+        usual = draw(
+            st.sampled_from(
+                [f'<r p="{place}">{value}</r>', f'<r p="{place}">{value}</r>\n', f'<r p="{place}"/>']
+            )
+        )
         parts.append(mostly(draw, usual, [
             f"<r p='{place}'>{value}</r>", f"<r>{value}</r>", f'<r p=" {place}">{value}</r>', "",
-            f'<r p="{place}"> {value} </r>', f'<r p="{place}" suspect="true">{value}</r>', f'<r p="{place}">{value}</r >',
+            f'<r p="{place}"> {value} </r>', f'<r p="{place}" suspect="true">{value}</r>',
+            f'<r p="{place}">{value}</r >',
             f'<r p="{place}">{value}<suspect>true</suspect></r>', f'<r p="{place}"><!-- c -->{value}</r>',
             f'<r p="{place}"><![CDATA[{value}]]></r>', f'<r p="{place}"><vs>1</vs>{value}</r>',
         ]))  # fmt: skip
@@ -136,7 +145,11 @@ def odd_compact_row(draw: st.DrawFn, width: int) -> str:
 @st.composite
 def odd_value(draw: st.DrawFn, row: st.SearchStrategy[str]) -> str:
     """A measValue and what follows it."""
-    flag = draw(st.sampled_from(["", "<suspect>false</suspect>", "<suspect>true</suspect>", "<suspect>true</suspect>\n"]))
+    flag = draw(
+        st.sampled_from(
+            ["", "<suspect>false</suspect>", "<suspect>true</suspect>", "<suspect>true</suspect>\n"]
+        )
+    )
     flag = mostly(draw, flag, ["<suspect>1</suspect>", "<suspect/>", "<suspect> TRUE </suspect>", flag * 2])
     body = mostly(draw, draw(row) + flag, [flag + draw(row), draw(row) + draw(row)])
     tail = mostly(draw, "", ["\n", " suspect='true'", " x='1'"])
@@ -168,5 +181,7 @@ def odd_document(draw: st.DrawFn) -> str:
     infos = draw(st.lists(odd_info(), min_size=1, max_size=3))
     header = mostly(draw, HEADER, [""])
     element = mostly(draw, ELEMENT, ["", "<measEntity localDn='E'/>"])
-    text = document(*infos, header=header, element=element, root=draw(st.sampled_from(["measCollecFile", "measDataFile"])))
+    text = document(
+        *infos, header=header, element=element, root=draw(st.sampled_from(["measCollecFile", "measDataFile"]))
+    )
     return mostly(draw, text, [text.replace("<meas", "<m:meas").replace("</meas", "</m:meas")])

@@ -15,15 +15,22 @@ from collectors.pm import Limits, scan
 from collectors.pm.block import same_block
 from collectors.pm.stream import stream_blocks
 
-FEW = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+FEW = settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 
 
-def assert_same(text: str | bytes, chunk: int = 1 << 20, block_values: int = 1 << 20, packed: bool = False) -> None:
+def assert_same(
+    text: str | bytes, chunk: int = 1 << 20, block_values: int = 1 << 20, packed: bool = False
+) -> None:
     """Both parsers give the same blocks bit for bit, or the same refusal at the same line."""
     limits = Limits(block_values=block_values)
     with tempfile.TemporaryDirectory() as folder, patch.object(scan, "_CHUNK", chunk):
         path = saved(Path(folder), text, packed)
-        slow, fast = outcome(lambda: stream_blocks(path, limits)), outcome(lambda: scan.scan_blocks(path, limits))
+        slow, fast = (
+            outcome(lambda: stream_blocks(path, limits)),
+            outcome(lambda: scan.scan_blocks(path, limits)),
+        )
     assert fast.refusal == slow.refusal
     assert len(fast.blocks) == len(slow.blocks)
     for left, right in zip(slow.blocks, fast.blocks, strict=True):
@@ -31,7 +38,9 @@ def assert_same(text: str | bytes, chunk: int = 1 << 20, block_values: int = 1 <
 
 
 @FEW
-@given(odd_document(), st.integers(1, 300) | st.just(1 << 20), st.sampled_from([1, 3, 8, 1 << 20]), st.booleans())
+@given(
+    odd_document(), st.integers(1, 300) | st.just(1 << 20), st.sampled_from([1, 3, 8, 1 << 20]), st.booleans()
+)
 def test_odd_files_read_the_same_however_they_are_cut_into_chunks_and_blocks(
     text: str, chunk: int, block_values: int, packed: bool
 ) -> None:
@@ -40,7 +49,9 @@ def test_odd_files_read_the_same_however_they_are_cut_into_chunks_and_blocks(
 
 @FEW
 @given(odd_document(), st.data())
-def test_a_file_cut_off_anywhere_is_refused_with_the_same_reason_and_line(text: str, data: st.DataObject) -> None:
+def test_a_file_cut_off_anywhere_is_refused_with_the_same_reason_and_line(
+    text: str, data: st.DataObject
+) -> None:
     octets = text.encode()
     cut = octets[: data.draw(st.integers(0, len(octets) - 1))]
     assert_same(cut, data.draw(st.sampled_from([5, 64, 1 << 20])))
@@ -70,7 +81,9 @@ def test_decimals_are_rounded_as_float_rounds_them(numbers: list[float]) -> None
     assert_same(document(info(keyed([f"c{at}" for at in range(len(texts))], {"A=1": texts}))))
 
 
-@pytest.mark.parametrize("number", ["9007199254740993", "-9007199254740993", "999999999999999999", "0.30000000000000004"])
+@pytest.mark.parametrize(
+    "number", ["9007199254740993", "-9007199254740993", "999999999999999999", "0.30000000000000004"]
+)
 def test_whole_numbers_beyond_53_bits_are_rounded_once(tmp_path: Path, number: str) -> None:
     path = saved(tmp_path, document(info(keyed(["c"], {"A=1": [number]}))))
     (block,) = scan.scan_blocks(path)
@@ -94,7 +107,9 @@ def test_one_odd_row_costs_only_itself(tmp_path: Path) -> None:
     from collectors.pm.stream import BlockReader
 
     original = BlockReader._start_row
-    with patch.object(BlockReader, "_start_row", lambda self, a: (seen.append(a["measObjLdn"]), original(self, a))[1]):
+    with patch.object(
+        BlockReader, "_start_row", lambda self, a: (seen.append(a["measObjLdn"]), original(self, a))[1]
+    ):
         from collectors.pm import stream
 
         with patch.dict(stream._ON_START, {"measValue": BlockReader._start_row}):
@@ -119,4 +134,6 @@ def test_lines_of_errors_count_what_the_scan_passed_over(tmp_path: Path) -> None
 
 def test_the_element_that_probes_the_parser_is_ordinary_in_a_file() -> None:
     assert_same(plain_document().replace("<measValue", "<callcause-probe/><measValue", 1))
-    assert_same(plain_document().replace("<measValue", "<callcause-probe><a/></callcause-probe><measValue", 1))
+    assert_same(
+        plain_document().replace("<measValue", "<callcause-probe><a/></callcause-probe><measValue", 1)
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import subprocess
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -32,7 +33,9 @@ def code_of(path: Path, limits: Limits | None = None) -> str:
 
 
 @given(st.data())
-def test_a_gzip_file_cut_off_anywhere_is_truncated(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+def test_a_gzip_file_cut_off_anywhere_is_truncated(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
     packed = gzip.compress(plain_document().encode())
     path = tmp_path_factory.mktemp("cut") / "a.xml.gz"
     path.write_bytes(packed[: data.draw(st.integers(2, len(packed) - 1))])
@@ -55,7 +58,9 @@ def test_gzip_members_after_one_another_are_one_file(tmp_path: Path) -> None:
 
 
 def test_a_gzip_bomb_is_refused_before_it_is_inflated(tmp_path: Path) -> None:
-    bomb = gzip.compress(plain_document().replace("</measData>", " " * (64 << 20) + "</measData>").encode(), 9)
+    bomb = gzip.compress(
+        plain_document().replace("</measData>", " " * (64 << 20) + "</measData>").encode(), 9
+    )
     path = tmp_path / "a.gz"
     path.write_bytes(bomb)
     assert code_of(path) == "gzip_ratio"
@@ -72,15 +77,23 @@ def test_an_encoding_that_is_none_is_unreadable(tmp_path: Path, encoding: str) -
 
 
 def test_bytes_that_are_not_of_the_declared_encoding_are_refused(tmp_path: Path) -> None:
-    assert code_of(saved(tmp_path, plain_document().replace("UTF-8", "gb2312").encode() + b"\xff\xff")) == "unreadable"
-    assert code_of(saved(tmp_path, plain_document().encode().replace(b"Cell=1", b"\xff\xfe"))) == "not_well_formed"
+    assert (
+        code_of(saved(tmp_path, plain_document().replace("UTF-8", "gb2312").encode() + b"\xff\xff"))
+        == "unreadable"
+    )
+    assert (
+        code_of(saved(tmp_path, plain_document().encode().replace(b"Cell=1", b"\xff\xfe")))
+        == "not_well_formed"
+    )
 
 
 @pytest.mark.parametrize(("head", "expected"), [
-    (b"<?xml version='1.0'?><measCollecFile>", True), (b"  \n<measDataFile", True), (b"\xef\xbb\xbf<measDataFile", True),
+    (b"<?xml version='1.0'?><measCollecFile>", True), (b"  \n<measDataFile", True),
+    (b"\xef\xbb\xbf<measDataFile", True),
     (b"<!DOCTYPE x>", True), (b"<!-- licence", True), ("<?xml".encode("utf-16"), True), (b"<other>", True),
     (gzip.compress(b"<measCollecFile/>" * 500)[:64], True),
-    (b'{"a": 1}', False), (b"ecgi,tac\n1,2\n", False), (b"PAR1", False), (b"", False), (gzip.compress(b"a,b"), False),
+    (b'{"a": 1}', False), (b"ecgi,tac\n1,2\n", False), (b"PAR1", False), (b"", False),
+    (gzip.compress(b"a,b"), False),
     (b"\x1f\x8bgarbage", False), (b"< 5", False),
 ])  # fmt: skip
 def test_xml_is_recognised_by_its_first_bytes(head: bytes, expected: bool) -> None:
@@ -112,20 +125,24 @@ def test_small_files_do_not_wait_for_the_compiled_scan(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("text", "seconds"), [
-    ("PT900S", 900), ("PT15M", 900), ("PT1H", 3600), ("P1D", 86_400), ("P1DT1H1M1S", 90_061), (" PT5M ", 300), ("PT60.0S", 60),
+    ("PT900S", 900), ("PT15M", 900), ("PT1H", 3600), ("P1D", 86_400), ("P1DT1H1M1S", 90_061),
+    (" PT5M ", 300), ("PT60.0S", 60),
 ])  # fmt: skip
 def test_durations_are_read_in_whole_seconds(text: str, seconds: int) -> None:
     assert duration_s(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "P", "PT", "PT0S", "P1M", "P1Y", "900", "PT1.5S", "-PT900S", "PT900", "P400D", "PT٣S"])
+@pytest.mark.parametrize(
+    "text", ["", "P", "PT", "PT0S", "P1M", "P1Y", "900", "PT1.5S", "-PT900S", "PT900", "P400D", "PT٣S"]
+)
 def test_other_durations_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a duration"):
         duration_s(text)
 
 
 @pytest.mark.parametrize(("text", "hour", "zoned"), [
-    ("2024-03-11T09:15:00+08:00", 1, True), ("2024-03-11T01:15:00Z", 1, True), ("2024-03-11T01:15:00.000Z", 1, True),
+    ("2024-03-11T09:15:00+08:00", 1, True), ("2024-03-11T01:15:00Z", 1, True),
+    ("2024-03-11T01:15:00.000Z", 1, True),
     ("20240311T011500Z", 1, True), ("2024-03-11T01:15:00", 1, False), ("2024-03-10T20:15:00-0500", 1, True),
 ])  # fmt: skip
 def test_moments_are_read_in_utc(text: str, hour: int, zoned: bool) -> None:
@@ -138,7 +155,9 @@ def test_twenty_four_hours_is_the_next_midnight() -> None:
     assert instant("2024-02-28T24:00:00+08:00")[0] == datetime(2024, 2, 29, tzinfo=zone)
 
 
-@pytest.mark.parametrize("text", ["", "BEGINTIME", "2024-03-11", "2024-W11", "2024-13-01T00:00:00Z", "9999-12-31T24:00:00Z", "T"])
+@pytest.mark.parametrize(
+    "text", ["", "BEGINTIME", "2024-03-11", "2024-W11", "2024-13-01T00:00:00Z", "9999-12-31T24:00:00Z", "T"]
+)
 def test_other_moments_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a time"):
         instant(text)
@@ -147,10 +166,8 @@ def test_other_moments_are_refused(text: str) -> None:
 @given(st.text(max_size=30))
 def test_any_text_is_a_moment_a_duration_a_number_or_a_value_error(text: str) -> None:
     for read in (instant, duration_s, read_number, read_result):
-        try:
+        with suppress(ValueError):
             read(text)
-        except ValueError as error:
-            assert str(error)
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))

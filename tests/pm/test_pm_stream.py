@@ -46,7 +46,9 @@ def test_a_block_says_who_measured_what_and_when(tmp_path: Path) -> None:
 @pytest.mark.parametrize("form", [keyed, compact])
 @pytest.mark.parametrize("packed", [False, True])
 def test_both_roots_and_both_value_forms_give_the_same(tmp_path, parse, root, form, packed) -> None:  # type: ignore[no-untyped-def]
-    text = document(info(form(["a", "b"], {"Cell=1": ["1", "2.5"], "Cell=2": ["-3", "NIL"]}, ["Cell=2"])), root=root)
+    text = document(
+        info(form(["a", "b"], {"Cell=1": ["1", "2.5"], "Cell=2": ["-3", "NIL"]}, ["Cell=2"])), root=root
+    )
     (block,) = parse(saved(tmp_path, text, packed))
     assert np.array_equal(block.values, [[1, 2.5], [-3, np.nan]], equal_nan=True)
     assert block.suspect.tolist() == [[False, False], [True, True]]
@@ -54,7 +56,12 @@ def test_both_roots_and_both_value_forms_give_the_same(tmp_path, parse, root, fo
 
 def test_the_element_of_ts_28_532_is_read_and_its_header_is_no_data_section(tmp_path: Path) -> None:
     header = '<fileHeader vendorName="N"><measData beginTime="2024-03-11T09:00:00+08:00"/></fileHeader>'
-    text = document(info(keyed(["a"], {"C=1": ["1"]})), header=header, element='<measEntity localDn="Gnb=1"/>', root="measDataFile")
+    text = document(
+        info(keyed(["a"], {"C=1": ["1"]})),
+        header=header,
+        element='<measEntity localDn="Gnb=1"/>',
+        root="measDataFile",
+    )
     block = one(tmp_path, text)
     assert (block.managed_element, block.vendor, block.notes) == ("Gnb=1", "N", {})
 
@@ -101,7 +108,9 @@ def test_comma_lists_become_vectors_with_their_gaps(tmp_path: Path) -> None:
 
 
 def test_suspect_marks_a_value_or_a_whole_object(tmp_path: Path) -> None:
-    text = document(info(keyed(["a", "b"], {"C=1": ["1", "2"], "C=2": ["3", "4"], "C=3": ["5", "6"]}, ["C=2"])))
+    text = document(
+        info(keyed(["a", "b"], {"C=1": ["1", "2"], "C=2": ["3", "4"], "C=3": ["5", "6"]}, ["C=2"]))
+    )
     text = text.replace('<r p="1">1</r>', '<r p="1" suspect="true">1</r>')
     text = text.replace('<r p="2">6</r>', '<r p="2">6<suspect>true</suspect></r>')
     block = one(tmp_path, text)
@@ -135,7 +144,10 @@ def test_a_period_without_end_begins_with_the_file(tmp_path: Path) -> None:
 
 
 def test_a_period_without_duration_reaches_back_to_the_begin_of_the_file(tmp_path: Path) -> None:
-    block = one(tmp_path, document(info(keyed(["a"], {"C": ["1"]}), '<granPeriod endTime="2024-03-11T09:30:00+08:00"/>')))
+    block = one(
+        tmp_path,
+        document(info(keyed(["a"], {"C": ["1"]}), '<granPeriod endTime="2024-03-11T09:30:00+08:00"/>')),
+    )
     assert (block.period_s, block.notes) == (1800, {"no_period_duration": 1})
 
 
@@ -224,8 +236,10 @@ def test_a_template_with_literal_words_for_times_is_refused(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("head", [
-    '<granPeriod duration="PT0S" endTime="2024-03-11T09:15:00Z"/>', '<granPeriod duration="P1Y" endTime="2024-03-11T09:15:00Z"/>',
-    '<granPeriod duration="PT900S" endTime="ENDTIME"/>', '<granPeriod duration="PT900S" endTime="0001-01-01T00:00:00Z"/>',
+    '<granPeriod duration="PT0S" endTime="2024-03-11T09:15:00Z"/>',
+    '<granPeriod duration="P1Y" endTime="2024-03-11T09:15:00Z"/>',
+    '<granPeriod duration="PT900S" endTime="ENDTIME"/>',
+    '<granPeriod duration="PT900S" endTime="0001-01-01T00:00:00Z"/>',
 ])  # fmt: skip
 def test_a_period_that_cannot_be_is_refused(tmp_path: Path, head: str) -> None:
     assert refused(tmp_path, document(info(keyed(["a"], {"C": ["1"]}), head))).code == "bad_header"
@@ -244,12 +258,17 @@ def test_heads_out_of_place_are_refused(tmp_path: Path, old: str, new: str) -> N
 
 
 def test_too_deep_a_file_is_refused(tmp_path: Path) -> None:
-    assert refused(tmp_path, plain_document().replace("<r ", "<v>" * 40 + "</v>" * 40 + "<r ")).code == "too_deep"
+    assert (
+        refused(tmp_path, plain_document().replace("<r ", "<v>" * 40 + "</v>" * 40 + "<r ")).code
+        == "too_deep"
+    )
 
 
 def test_too_long_a_text_and_too_long_a_tag_are_refused(tmp_path: Path) -> None:
     limits = Limits(text_bytes=100_000)
-    assert refused(tmp_path, plain_document().replace(">1<", f">{'1' * 300_000}<"), limits).code == "too_large"
+    assert (
+        refused(tmp_path, plain_document().replace(">1<", f">{'1' * 300_000}<"), limits).code == "too_large"
+    )
     assert refused(tmp_path, plain_document().replace("Cell=1", "C" * 300_000), limits).code == "too_large"
 
 
