@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from diagnosis.calibration import Calibration
 from diagnosis.outcome import HIT, MISS, Entry, Plan, States
-from runbooks.model import LEVELS
+from runbooks.model import LEVELS, Precedence
 
 Matrix = NDArray[np.float32]
 CHUNK = 16384
@@ -73,12 +73,7 @@ def make_weights(plan: Plan) -> Weights:
 def _dampings(plan: Plan) -> Sequence[Damping]:
     number, causes = plan.cause_number, plan.runbooks.causes
     declared = [
-        Damping(
-            tuple(number[c] for c in p.before),
-            tuple(number[c] for c in p.after),
-            p.damp,
-            LEVELS.index(p.at_least),
-        )
+        Damping(tuple(number[c] for c in p.before), tuple(number[c] for c in p.after), p.damp, _widest(p))
         for p in plan.runbooks.precedence
     ]
     covered = {cause for damping in declared for cause in damping.after}
@@ -92,6 +87,12 @@ def _dampings(plan: Plan) -> Sequence[Damping]:
             before = [number[c.id] for c in deeper if c.is_fault == "true"]
             implied.append(Damping(tuple(before), (number[cause.id],), INTERMEDIATE_DAMP, len(LEVELS) - 1))
     return [*declared, *implied]
+
+
+def _widest(precedence: Precedence) -> int:
+    """Widest level of a hit that counts; a network ratio alone never stops a tree (rule 7a asks for G-02)."""
+    widest = LEVELS.index(precedence.at_least)
+    return min(widest, LEVELS.index("node")) if precedence.stops else widest
 
 
 def supported(weights: Weights, states: States) -> NDArray[np.int8]:

@@ -123,9 +123,9 @@ class _Writer:
         by_rule = [
             self.plan.cause_number[c] for c in (*STOPPING, *NOT_A_COMPLAINT) if c in self.plan.cause_number
         ]
-        forced = np.asarray(ranked.support.any_hit[self.rows][:, by_rule].any(axis=1))
+        forced = np.asarray(ranked.support.shared_hit[self.rows][:, by_rule].any(axis=1))
         return find_flips(
-            self.batch.weights, self.entries, total, self.listed, self.batch.calibration, forced
+            self.batch.weights, ranked.states[self.rows], total, self.listed, self.batch.calibration, forced
         )
 
     def _listed(self, row: int) -> list[int]:
@@ -178,7 +178,7 @@ class _Writer:
 
     def _cause(self, i: int, row: int, cause: int, unknown: Unknown) -> dict[str, Any]:
         known = self.plan.runbooks.causes[self.plan.causes[cause]]
-        states = self.entries[i]
+        states = self.batch.ranked.states[row]
         supports = self.batch.weights.supports[cause]
         hit = [e.check_id for e in supports if states[e.number] == HIT]
         against = [

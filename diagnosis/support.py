@@ -43,6 +43,8 @@ class Support:
     plan: Plan
     any_hit: Mask  # tickets x causes
     strong_hit: Mask  # tickets x causes
+    shared_hit: Mask  # tickets x causes, hits of the common pre-checks alone
+    own_hit: Mask  # tickets x causes, hits of the user's own evidence
 
     @cached_property
     def tree_causes(self) -> list[int]:
@@ -59,7 +61,7 @@ def is_process(plan: Plan, cause: str) -> bool:
 def find_support(weights: Weights, states: States) -> Support:
     """Collect the hits of each cause."""
     shape = (len(states), len(weights.plan.causes))
-    any_hit, strong = np.zeros(shape, np.bool_), np.zeros(shape, np.bool_)
+    any_hit, strong, shared, own = (np.zeros(shape, np.bool_) for _ in range(4))
     for entry in weights.plan.entries:
         if entry.is_route:
             continue
@@ -67,7 +69,11 @@ def find_support(weights: Weights, states: States) -> Support:
         any_hit[:, entry.causes[0]] |= hit
         if is_strong(entry):
             strong[:, entry.causes[0]] |= hit
-    return Support(weights.plan, any_hit, strong)
+        if weights.plan.checks[entry.check].category == "all":
+            shared[:, entry.causes[0]] |= hit
+        if entry.rank == 0:
+            own[:, entry.causes[0]] |= hit
+    return Support(weights.plan, any_hit, strong, shared, own)
 
 
 def undecided(outcomes: Outcomes) -> Mask:

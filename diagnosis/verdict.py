@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from diagnosis.calibration import Calibration, probabilities
 from diagnosis.classification import CATEGORIES, Classification
 from diagnosis.conditions import Readings, condition_expr
-from diagnosis.outcome import Mask, Outcomes, Plan
+from diagnosis.outcome import HIT, NO_DATA, Mask, Outcomes, Plan, States
 from diagnosis.ranking import Weights, scores
 from diagnosis.settings import DiagnosisSettings
 from diagnosis.support import (
@@ -32,6 +32,9 @@ VERDICTS = ("cause", "no_fault", "cannot_tell")
 CAUSE, NO_FAULT, CANNOT_TELL = 0, 1, 2
 FIRST = 12.0  # log-odds that put a cause first by rule, not by evidence
 NEVER = -30.0
+CLEAR_OWN = 3.0  # weight of own evidence that shows clearly what went wrong
+NEAR_ALARM_H = 0.25  # G-02: default uncertainty of the complaint time
+GOOD_OUTRANKS = 2.0
 CSFB_PART = 2.5  # the part of the two-part answer that the wording asks about
 WHY_CSFB = ("CSF-01", "CSF-02", "CSF-03", "CSF-04")
 Floats = NDArray[np.float64]
@@ -39,7 +42,10 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Ranked:
-    """`scores`: tickets x (causes, nothing wrong, something else) in log-odds; `probability` alike."""
+    """`scores`: tickets x (causes, nothing wrong, something else) in log-odds; `probability` alike.
+
+    `states`: the entry states that were ranked.
+    """
 
     plan: Plan
     scores: Floats
@@ -48,6 +54,7 @@ class Ranked:
     support: Support
     category: NDArray[np.int64]
     eligible: Mask
+    states: States
 
     @property
     def causes(self) -> Floats:
@@ -83,15 +90,18 @@ def rank(
 ) -> Ranked:
     """Score every cause, apply the rules of section 9, and turn the scores into probabilities."""
     plan, frame = weights.plan, outcomes.readings
-    support = find_support(weights, outcomes.entries)
+    states = without_distant_incident(plan, outcomes)
+    support = find_support(weights, states)
     category = classification.best
     names = np.array(CATEGORIES)[category]
-    evidence = scores(weights, outcomes.entries, calibration)
+    evidence = scores(weights, states, calibration)
     prior = _category_prior(plan, classification, trees, calibration)
     total = evidence + prior
     _shared_outcomes(total, plan, support, calibration)
     _csfb_two_parts(total, plan, support, frame, names)
     good = good_record(frame, names, settings.good_record_min)
+    # A good own record is own evidence too: it outranks what only a counter says.
+    total[good[:, None] & support.any_hit & ~support.strong_hit] -= GOOD_OUTRANKS
     temperature = np.array([calibration.temperature[name] for name in names])
     verdict = _verdicts(total, plan, support, outcomes, good, own_record_missing(frame, names), calibration)
     _by_rule(total, plan, support, verdict)
@@ -101,8 +111,27 @@ def rank(
     )
     whole = np.concatenate([total, outside], axis=1)
     return Ranked(
-        plan, whole, probabilities(whole, temperature), verdict, support, category, prior > NEVER / 2
+        plan, whole, probabilities(whole, temperature), verdict, support, category, prior > NEVER / 2, states
     )
+
+
+def without_distant_incident(plan: Plan, outcomes: Outcomes) -> States:
+    """Entry states in which an incident that was over, or not yet there, yields to clear own evidence.
+
+    G-02 looks two hours around the complaint because its time is uncertain. Where the own record shows clearly what
+    went wrong and no alarm was active then, the incident does not explain it.
+    """
+    states = outcomes.entries.copy()
+    planned = [e.number for e in plan.entries if plan.causes[e.causes[0]] == STOPPING[0]]
+    clear = planned + [e.number for e in plan.entries if e.rank == 0 and not e.is_route and e.spec.hit >= CLEAR_OWN
+             and plan.checks[e.check].category != "all"]  # fmt: skip
+    distant = flag(outcomes.readings, pl.col("alarm_distance_h") > NEAR_ALARM_H)
+    rows = distant & (states[:, clear] == HIT).any(axis=1)
+    incident = plan.cause_number.get(STOPPING[1], -1)
+    at = [e.number for e in plan.entries if e.causes[0] == incident and plan.checks[e.check].category == "all"]
+    block = states[np.ix_(np.flatnonzero(rows), np.array(at, np.int64))]
+    states[np.ix_(np.flatnonzero(rows), np.array(at, np.int64))] = np.where(block == HIT, NO_DATA, block)
+    return states
 
 
 def _category_prior(
@@ -144,10 +173,14 @@ def _csfb_two_parts(
     why = _causes_of(plan, lambda check: check in WHY_CSFB or check.startswith("REG-"))
     stage = _causes_of(plan, lambda check: check.startswith("CSF-") and check not in WHY_CSFB)
     wording = frame["csfb_wording"].fill_null("none").to_numpy()
-    for asked, part in (("why", why), ("stage", stage)):
-        rows = (category == "csfb") & (wording == asked)
-        gain = np.where(support.any_hit[:, part], CSFB_PART, 0.0)
-        total[:, part] += np.where(rows[:, None], gain, 0.0)
+    # Without a wording the part leads whose evidence lies in the own call: that is the stage.
+    for asked, part, hits in (
+        (("why",), why, support.any_hit),
+        (("stage",), stage, support.any_hit),
+        (("none",), stage, support.own_hit),
+    ):
+        rows = (category == "csfb") & np.isin(wording, asked)
+        total[:, part] += np.where(rows[:, None] & hits[:, part], CSFB_PART, 0.0)
 
 
 def _causes_of(plan: Plan, wanted: object) -> list[int]:
@@ -168,26 +201,20 @@ def _verdicts(
     tree = support.tree_causes
     found = support.any_hit[:, tree].any(axis=1)
     strong = support.strong_hit[:, tree].any(axis=1)
-    shared = _hit_of(plan, support, (*STOPPING, CLUSTER, *NOT_A_COMPLAINT))
+    cluster = _hit_of(plan, support, (CLUSTER,)) & ~record_missing & ~good
     supported_total = np.where(support.any_hit, total, NEVER)[:, tree]
     no_fault_cause = np.array([plan.runbooks.causes[plan.causes[c]].no_fault for c in tree])
     top = supported_total.argmax(axis=1)
     nothing_wrong = good & (supported_total.max(axis=1) < calibration.nothing_wrong)
     verdict = np.full(len(total), CAUSE, np.int8)
     verdict[no_fault_cause[top]] = NO_FAULT
-    verdict[found & ~strong & record_missing & ~shared] = CANNOT_TELL
-    verdict[nothing_wrong & ~shared] = NO_FAULT
-    nothing_found = ~found & ~shared
-    verdict[nothing_found] = CANNOT_TELL
-    verdict[nothing_found & good & ~_core_missing(outcomes)] = NO_FAULT
-    for cause, value in (
-        (CLUSTER, CAUSE),
-        *((c, None) for c in STOPPING),
-        *((c, None) for c in NOT_A_COMPLAINT),
-    ):
-        rows = _hit_of(plan, support, (cause,)) & (~found if cause == CLUSTER else True)
+    verdict[found & ~strong & record_missing] = CANNOT_TELL
+    verdict[nothing_wrong] = NO_FAULT
+    verdict[~found] = np.where(cluster[~found], CAUSE, CANNOT_TELL)
+    verdict[~found & good & ~_core_missing(outcomes)] = NO_FAULT
+    for cause in (*STOPPING, *NOT_A_COMPLAINT):
         is_no_fault = cause in plan.cause_number and plan.runbooks.causes[cause].no_fault
-        verdict[rows] = value if value is not None else (NO_FAULT if is_no_fault else CAUSE)
+        verdict[_hit_of(plan, support, (cause,))] = NO_FAULT if is_no_fault else CAUSE
     return verdict
 
 
@@ -201,7 +228,7 @@ def _core_missing(outcomes: Outcomes) -> Mask:
 
 def _hit_of(plan: Plan, support: Support, causes: tuple[str, ...]) -> Mask:
     numbers = [plan.cause_number[c] for c in causes if c in plan.cause_number]
-    return np.asarray(support.any_hit[:, numbers].any(axis=1))
+    return np.asarray(support.shared_hit[:, numbers].any(axis=1))
 
 
 def _by_rule(total: Floats, plan: Plan, support: Support, verdict: NDArray[np.int8]) -> None:
@@ -209,18 +236,18 @@ def _by_rule(total: Floats, plan: Plan, support: Support, verdict: NDArray[np.in
     top = total.max(axis=1)
     tree = support.tree_causes
     found = support.any_hit[:, tree].any(axis=1)
-    for step, cause in enumerate((*STOPPING[::-1], *NOT_A_COMPLAINT[::-1])):
+    for step, cause in enumerate((*STOPPING, *NOT_A_COMPLAINT[::-1])):
         if cause in plan.cause_number:
             number = plan.cause_number[cause]
-            rows = support.any_hit[:, number]
+            rows = support.shared_hit[:, number]
             total[rows, number] = top[rows] + FIRST + step * 2
     for cause in (CLUSTER, NO_RECORD):
         if cause in plan.cause_number:
             number = plan.cause_number[cause]
             rows = support.any_hit[:, number]
-            behind = rows & (found if cause == CLUSTER else verdict != CANNOT_TELL)
+            behind = rows & ((found | (verdict != CAUSE)) if cause == CLUSTER else verdict != CANNOT_TELL)
             total[behind, number] = np.minimum(total[behind, number], top[behind] - 2.0)
-            ahead = rows & ~behind
+            ahead = rows & ~behind & ((verdict == CANNOT_TELL) | (cause == CLUSTER))
             total[ahead, number] = np.maximum(total[ahead, number], top[ahead] + 0.5)
 
 
