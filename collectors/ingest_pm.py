@@ -106,7 +106,7 @@ def _start(reader: PmReader) -> None:
 
 
 def _end_with(parent_pid: int) -> None:
-    """A worker whose parent was killed has another parent: it must not go on writing."""
+    """End when the parent has gone: a worker whose parent was killed must not go on writing."""
     while os.getppid() == parent_pid:
         time.sleep(1)
     os._exit(1)

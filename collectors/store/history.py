@@ -128,7 +128,11 @@ def _fill(answer: Answer, hours: Hours, found: pl.DataFrame, catalogue: Catalogu
     history = np.arange(len(place) * WEEKS).reshape(-1, WEEKS)
     for i, kpi_id in enumerate(answer.ids):
         kpi = catalogue.kpi(kpi_id) if kpi_id in catalogue else None
-        columns = (hours.column(kpi_id), hours.column(f"{kpi_id}__n"), hours.column(kpi and kpi.guard))
+        columns = (
+            hours.column(kpi_id),
+            hours.column(f"{kpi_id}__n"),
+            hours.column(kpi.guard if kpi else None),
+        )
         if all(column is hours.none for column in columns[:2]):
             answer.why[i, place] = np.where(seen, COUNTER_MISSING, NO_PERIOD)
             continue
@@ -142,7 +146,7 @@ def _fill(answer: Answer, hours: Hours, found: pl.DataFrame, catalogue: Catalogu
         answer.base_n[i, place] = known.samples
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)
 def _reading(value: float, samples: float, guard: float, least: float) -> tuple[float, float, int]:
     """Value, number of samples and reason of one hour, the sample guard applied."""
     if samples == SUSPECT_N:
@@ -154,7 +158,7 @@ def _reading(value: float, samples: float, guard: float, least: float) -> tuple[
     return value, samples, COUNTER_MISSING if np.isnan(value) else OK
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)
 def _readings(
     values: Floats, counts: Floats, guards: Floats, least: float, rows: Indices
 ) -> tuple[Floats, Floats, NDArray[np.uint8], Indices, NDArray[np.float64]]:

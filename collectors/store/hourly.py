@@ -74,9 +74,10 @@ def _marked(hours: pl.DataFrame, suspects: pl.DataFrame, catalogue: Catalogue) -
 
 def stored(hours: pl.DataFrame) -> pl.DataFrame:
     """Bring hours to the form that is stored: Float32 with NaN, empty columns left out."""
-    values = [c for c in hours.columns if c not in HOUR]
-    kept = [c for c in values if hours[c].null_count() < hours.height]
-    return hours.select(*HOUR, *(pl.col(c).cast(pl.Float32).fill_null(float("nan")) for c in sorted(kept)))
+    values = sorted(c for c in hours.columns if c not in HOUR)
+    known = hours.select(pl.col(values).cast(pl.Float32).fill_null(float("nan")))
+    kept = [c for c in values if not known[c].is_nan().all()]
+    return hours.select(*HOUR).hstack(known.select(kept))
 
 
 def merged(before: pl.DataFrame | None, touched: pl.DataFrame, fresh: pl.DataFrame) -> pl.DataFrame:

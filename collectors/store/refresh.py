@@ -17,7 +17,7 @@ from collectors.kpi.catalogue import Catalogue
 from collectors.store import hourly, nodes, series, shards, tables
 from collectors.store.hourly import NO_HOURS
 from collectors.store.ledger import Ledger, Segment
-from collectors.store.placement import NETWORK, UNMATCHED, UNMATCHED_PREFIX, shard_of, shards_of
+from collectors.store.placement import NETWORK, UNMATCHED, UNMATCHED_PREFIX, shard_of, shards_of, split
 from collectors.store.segment import Aside, locked, publish
 from collectors.store.series import NO_COUNTERS, Span
 from collectors.store.shards import COUNTERS, HOURLY, live, merge_counters
@@ -28,6 +28,7 @@ SMALL_ROWS = 2_000_000  # below this all counters are merged at every refresh
 SHARE = 4  # above it, when the recent rows are more than one in SHARE of the merged ones
 MOST_RECENT_SEGMENTS = 256  # or when reads would have to open more files than this
 GROUP_ROWS = 4_000_000  # counter rows held in memory at once
+HOUR_ROWS = 400_000  # counter rows whose hours are computed together
 TOUCHED = pl.Schema({"entity": pl.String(), "period_start": pl.Datetime("us", "UTC")})
 Rematch = Callable[[list[str]], Mapping[str, tuple[str, str]]]
 
@@ -121,16 +122,19 @@ class Refresh:
             return
         suspects = self._suspects(touched)
         sums: list[pl.DataFrame] = []
-        written: set[str] = set()
+        waiting: dict[str, pl.DataFrame] = {}
         for shard, fresh in self._shards(touched, compacting):
             base = self._base(shard, touched, whole=compacting)
             rows = merge_counters(pl.concat([base, fresh], how="diagonal_relaxed"))
             if compacting and fresh.height:
                 self._replace(COUNTERS, shard, rows)
-            mine = touched.filter(pl.col("shard") == shard).drop("shard")
-            if mine.height and shard != UNMATCHED:
-                sums.append(self._hours_of_shard(shard, mine, rows, suspects))
-                written.add(shard)
+            if shard != UNMATCHED:
+                waiting[shard] = _in_hours(rows, touched)
+            if sum(frame.height for frame in waiting.values()) > HOUR_ROWS:
+                sums.append(self._hours(waiting, touched, suspects))
+                waiting = {}
+        sums.append(self._hours(waiting, touched, suspects))
+        written = set(touched["shard"].to_list())
         if compacting:
             outside = tables.unmerged(self.ledger, COUNTERS)
             self.rewrite.retired += [s.name for s in outside]
@@ -161,7 +165,7 @@ class Refresh:
             for segment in segments:
                 rows = pl.scan_parquet(self.root / segment.name)
                 rows = rows.filter(pl.col("suspect")) if kind == KEPT else rows
-                found.append(_hours(rows.select("entity", "entity_kind", "period_start")).collect())
+                found.append(_whole_hours(rows.select("entity", "entity_kind", "period_start")).collect())
         found = [self._with_names(f) if "entity_kind" in f.columns else f for f in found]
         found = [f.select(TOUCHED.names()) for f in found]
         found += self._touched_by_samples(known)
@@ -175,7 +179,7 @@ class Refresh:
             pending = self.ledger.segments(kind, PENDING)
             if pending:
                 rows = tables.read(self.root, pending)
-                hours = _hours(rows.select(pl.col(name).alias("entity"), "period_start")).collect()
+                hours = _whole_hours(rows.select(pl.col(name).alias("entity"), "period_start")).collect()
                 if kind == "node_kpi":
                     hours = nodes.resolve(hours.rename({"entity": "node_id"}), known)
                 yield hours.select(TOUCHED.names())
@@ -192,7 +196,7 @@ class Refresh:
             return pl.DataFrame(schema=TOUCHED)
         rows = tables.read(self.root, self.ledger.segments("node_kpi"))
         rows = rows.filter(pl.col("node_id").is_in(sorted(changed)))
-        hours = _hours(rows.select(pl.col("node_id").alias("entity"), "period_start")).collect()
+        hours = _whole_hours(rows.select(pl.col("node_id").alias("entity"), "period_start")).collect()
         either = [
             hours.with_columns(pl.col("entity").replace(names)).select(TOUCHED.names())
             for names in (before, after)
@@ -268,16 +272,26 @@ class Refresh:
             return pl.DataFrame(schema=NO_COUNTERS)
         return pl.scan_parquet(self.root / segment.name).filter(*span.holds()).collect()
 
-    def _hours_of_shard(
-        self, shard: str, touched: pl.DataFrame, rows: pl.DataFrame, suspects: pl.DataFrame
+    def _hours(
+        self, waiting: dict[str, pl.DataFrame], touched: pl.DataFrame, suspects: pl.DataFrame
     ) -> pl.DataFrame:
-        """Write the shard's hourly KPIs; returns what the network's sums need of the touched hours."""
-        before = live(self.ledger, HOURLY, shard)
-        own = touched.filter(pl.col("entity") != NETWORK)
+        """Write the hourly KPIs of some shards; returns what the network's sums need of the touched hours.
+
+        Shards are computed together, because a formula costs as much for one cell as for a thousand.
+        """
+        own = touched.filter(pl.col("shard").is_in(list(waiting)) & (pl.col("entity") != NETWORK))
+        if own.is_empty():
+            return pl.DataFrame(schema=NO_HOURS)
         samples = series.samples(self.root, self.ledger, own["entity"].unique().to_list(), _span_of(own))
-        fresh = hourly.hours_of(_in_hours(rows, own), _in_hours(samples, own), suspects, self.catalogue)
-        old = None if before is None else pl.read_parquet(self.root / before.name)
-        self._replace(HOURLY, shard, hourly.merged(old, own, fresh))
+        rows = pl.concat(list(waiting.values()), how="diagonal_relaxed")
+        fresh = hourly.hours_of(rows, _in_hours(samples, own), suspects, self.catalogue)
+        parted = split(fresh)
+        for shard, mine in sorted(own.partition_by("shard", as_dict=True, include_key=False).items()):
+            name = str(shard[0])
+            before = live(self.ledger, HOURLY, name)
+            old = None if before is None else pl.read_parquet(self.root / before.name)
+            new = hourly.stored(parted.get(name, fresh.clear()))
+            self._replace(HOURLY, name, hourly.merged(old, mine, new))
         return hourly.for_network(fresh, self.catalogue)
 
     def _network(
@@ -336,7 +350,7 @@ class Refresh:
             self.rewrite.retired.append(before.name)
 
 
-def _hours(rows: pl.LazyFrame) -> pl.LazyFrame:
+def _whole_hours(rows: pl.LazyFrame) -> pl.LazyFrame:
     return rows.with_columns(pl.col("period_start").dt.truncate("1h")).unique()
 
 

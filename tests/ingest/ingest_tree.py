@@ -44,9 +44,13 @@ def write_tree(folder: Path, cells: int = 3, periods: int = 4) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     numbers = range(1, cells + 1)
     rows = "".join(f"{ecgi(c)},{9800 + c},,\n" for c in numbers)
-    (folder / "cells.csv").write_text(f"ecgi,tac,managed_element_dn,meas_obj_ldn\n{rows}460-00-1-1,not-a-number,,\n")
+    (folder / "cells.csv").write_text(
+        f"ecgi,tac,managed_element_dn,meas_obj_ldn\n{rows}460-00-1-1,not-a-number,,\n"
+    )
     samples = "".join(f"{ecgi(c)},2026-03-02T00:00:00Z,3600,{DROP},2,400,0.5\n" for c in numbers)
-    (folder / "kpis.csv").write_text(f"ecgi,period_start,period,kpi_id,numerator,denominator,value\n{samples}")
+    (folder / "kpis.csv").write_text(
+        f"ecgi,period_start,period,kpi_id,numerator,denominator,value\n{samples}"
+    )
     (folder / "pm").mkdir(exist_ok=True)
     for i in range(periods):
         text = pm_file(START + timedelta(minutes=15 * i), numbers, suspect=i == 2)

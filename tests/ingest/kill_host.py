@@ -12,6 +12,8 @@ import sys
 import time
 
 from collectors.ingest import ingest
+from collectors.kpi.catalogue import load_catalogue
+from collectors.records.schema import load_schemas
 from collectors.store import Store
 
 
@@ -31,7 +33,9 @@ def child(order: dict[str, object]) -> None:
         ingest(store, [str(order["tree"])])
 
 
-EVENTS = frozenset({"open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.listdir", "os.scandir", "fcntl.flock"})
+EVENTS = frozenset(
+    {"open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.listdir", "os.scandir", "fcntl.flock"}
+)
 
 
 def run(order: dict[str, object]) -> int:
@@ -57,6 +61,8 @@ def run(order: dict[str, object]) -> int:
 
 
 def main() -> None:
+    load_schemas()
+    load_catalogue()
     print(json.dumps({"ready": True}), flush=True)
     for line in sys.stdin:
         status = run(json.loads(line))

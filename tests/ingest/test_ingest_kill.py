@@ -85,7 +85,9 @@ def test_an_ingest_that_is_killed_at_any_moment_and_run_again_ends_like_an_undis
         stores += 1
         for _ in range(12):
             by_time = chance.random() < 0.4
-            how = {"after_s": chance.random() * whole_s} if by_time else {"at_event": chance.randrange(1, 320)}
+            how = (
+                {"after_s": chance.random() * whole_s} if by_time else {"at_event": chance.randrange(1, 320)}
+            )
             if not host.ingest(folder, tree, **how):
                 break
             kills += 1

@@ -53,7 +53,12 @@ def test_a_quarantined_file_keeps_its_reason_line_and_field(tmp_path: Path) -> N
     with Store.open(tmp_path) as store:
         store.refuse(source("x.csv"), BadFile("wrong_columns", "no tac", line=1, key="tac"))
         row = store.ledger.quarantined().row(0, named=True)
-        assert (row["code"], row["message"], row["line"], row["field"]) == ("wrong_columns", "no tac", 1, "tac")
+        assert (row["code"], row["message"], row["line"], row["field"]) == (
+            "wrong_columns",
+            "no tac",
+            1,
+            "tac",
+        )
         assert store.ledger.counts() == {"quarantined": 1}
 
 

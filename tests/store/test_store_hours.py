@@ -110,7 +110,8 @@ def test_kpi_at_says_what_a_naive_computation_says(seed: int) -> None:
         if rng.random() < 0.7
     }
     frames = [
-        counter_rows([c], h, 4, attempts=n / 4, successes=n * share / 4) for (c, h), (n, share) in table.items()
+        counter_rows([c], h, 4, attempts=n / 4, successes=n * share / 4)
+        for (c, h), (n, share) in table.items()
     ]
     asked = [(rng.choice(names), rng.choice(hours) + timedelta(minutes=rng.randrange(60))) for _ in range(25)]
     with tempfile.TemporaryDirectory() as folder, Store.open(folder) as store:
@@ -164,7 +165,9 @@ def test_a_late_file_is_filled_in_and_its_hour_computed_anew(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations("abc")))
-def test_files_that_contradict_each_other_give_one_answer_in_any_order(order: tuple[str, ...], tmp_path: Path) -> None:
+def test_files_that_contradict_each_other_give_one_answer_in_any_order(
+    order: tuple[str, ...], tmp_path: Path
+) -> None:
     files = {
         "a": counter_rows([CELL], MONDAY, 4, attempts=200, successes=150).drop(SUCCESSES),
         "b": counter_rows([CELL], MONDAY, 4, attempts=210, successes=180),
@@ -201,7 +204,9 @@ def test_a_suspect_value_enters_neither_kpi_nor_baseline_and_is_named_as_the_rea
             rows = counter_rows([CELL], MONDAY + week * WEEK, 1, attempts=400, successes=360)
             if week == 1:
                 rows = rows.with_columns(pl.lit(None, pl.Float64).alias(ATTEMPTS))
-                store.add(source("s"), {"counters_kept": kept_rows(CELL, MONDAY + WEEK, ATTEMPTS, suspect=True)})
+                store.add(
+                    source("s"), {"counters_kept": kept_rows(CELL, MONDAY + WEEK, ATTEMPTS, suspect=True)}
+                )
             store.add(source(f"w{week}"), {"counters": rows})
         store.refresh()
         suspect = hour_of(store, CELL, MONDAY + WEEK)
@@ -222,7 +227,9 @@ def test_a_kept_value_that_is_not_suspect_changes_no_reason(tmp_path: Path) -> N
         assert store.records("counters_kept").collect()["counter"].to_list() == ["vendorCounter"]
 
 
-def test_an_object_without_an_inventory_row_is_kept_and_found_when_the_inventory_comes(tmp_path: Path) -> None:
+def test_an_object_without_an_inventory_row_is_kept_and_found_when_the_inventory_comes(
+    tmp_path: Path,
+) -> None:
     old = "unmatched:ManagedElement=7/Cell=1"
 
     def rematch(names: list[str]) -> dict[str, tuple[str, str]]:

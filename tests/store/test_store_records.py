@@ -21,7 +21,13 @@ INITIAL = "ims_initial_registration_success_ratio"
 
 def samples(kind: str, entity: str, kpi: str, **columns: object) -> pl.DataFrame:
     name = "ecgi" if kind == "cell_kpi" else "node_id"
-    given: dict[str, object] = {name: entity, "kpi_id": kpi, "period_start": MONDAY, "period": 3600, **columns}
+    given: dict[str, object] = {
+        name: entity,
+        "kpi_id": kpi,
+        "period_start": MONDAY,
+        "period": 3600,
+        **columns,
+    }
     return record(kind, **{key: [value] for key, value in given.items()})
 
 
@@ -40,7 +46,9 @@ def test_of_one_ticket_in_three_files_the_latest_state_wins_in_any_order(
     with Store.open(tmp_path) as store:
         for i in order:
             at = MONDAY + i * HOUR
-            rows = record("ticket", id=["T1"], received_at=[MONDAY], status=[states[i]], status_changed_at=[at])
+            rows = record(
+                "ticket", id=["T1"], received_at=[MONDAY], status=[states[i]], status_changed_at=[at]
+            )
             store.add(source(states[i]), {"ticket": rows})
             if refreshed:
                 store.refresh()
