@@ -29,6 +29,8 @@ __all__ = [
 
 _HASH_BYTES = 12
 _REMEMBERED = 1 << 18
+# Letters for the hexadecimal digits, so that no pseudonym ever looks like a number to a reader or a scrubber.
+_LETTERS = str.maketrans("0123456789abcdef", "abcdefghijklmnop")
 _CLASSES = {
     "ticket": {"other_party_number": "other_party_class"},
     "call": {"calling_number": "calling_class", "called_number": "called_class"},
@@ -39,7 +41,7 @@ _IMEI_BASE_DIGITS = 14
 
 
 class Pseudonymiser:
-    """Turns clear identities into pseudonyms (`num_3f...`, `imsi_...`, `imei_...`) with a secret key."""
+    """Turns clear identities into pseudonyms (`num_dp...`, `imsi_...`, `imei_...`) with a secret key."""
 
     def __init__(self, key: bytes) -> None:
         self._key = hashlib.blake2b(key, person=b"callcause-key").digest()
@@ -60,7 +62,7 @@ class Pseudonymiser:
             self._keyed[prefix] = hashlib.blake2b(key=self._key, person=person, digest_size=_HASH_BYTES)
         digest = self._keyed[prefix].copy()
         digest.update(clear.encode())
-        return f"{prefix}_{digest.hexdigest()}"
+        return f"{prefix}_{digest.hexdigest().translate(_LETTERS)}"
 
     def apply(self, clear: pl.Series, prefix: str) -> pl.Series:
         """Replace a String column by pseudonyms, hashing each value once; null stays null."""

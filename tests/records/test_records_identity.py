@@ -13,7 +13,7 @@ from record_samples import KEY, example_row, load_rows, required_row
 
 from collectors.errors import ConfigError
 from collectors.records.access_network import home_plmn, serving_cell, tracking_area
-from collectors.records.identity import Pseudonymiser, load_key, normalise_number, number_class
+from collectors.records.identity import Pseudonymiser, load_key, normalise_number, number_class, scrub_text
 from collectors.records.key import FILE_VARIABLE, KEY_VARIABLE
 
 PSEUDONYMISER = Pseudonymiser(KEY)
@@ -93,6 +93,14 @@ def test_a_pseudonym_tells_the_kind_and_depends_on_the_key() -> None:
     assert one != Pseudonymiser(b"x" * 32).pseudonym("num", "8613800000001")
     assert one.partition("_")[2] != PSEUDONYMISER.pseudonym("imsi", "8613800000001").partition("_")[2]
     assert KEY.decode() not in repr(PSEUDONYMISER)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=20))
+def test_a_pseudonym_never_looks_like_a_number(clear: str) -> None:
+    pseudonym = PSEUDONYMISER.pseudonym("num", clear)
+    assert not any(character.isdigit() for character in pseudonym)
+    assert evaluate(scrub_text(pl.col("x")), pseudonym) == [pseudonym]
 
 
 def test_one_number_joins_over_all_records(tmp_path: Path) -> None:
