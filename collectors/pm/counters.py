@@ -41,7 +41,8 @@ class CounterRows:
     wide: pl.DataFrame
     """`WIDE_SCHEMA` and a Float64 column per wanted counter that has a value; a row per entity and period."""
     kept: pl.DataFrame
-    """`KEPT_SCHEMA`: counters that no KPI uses (places of lists as `name[i]`) and suspect values."""
+    """`KEPT_SCHEMA`: counters that no KPI uses (places of lists as `name[i]`) and suspect values; `target`
+    names the wanted counter that a suspect value would have gone into."""
     unmapped_counts: Mapping[str, int]
     """Results by counter name that neither the map nor the wanted names know."""
     stats: Mapping[str, int]

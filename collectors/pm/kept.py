@@ -20,6 +20,7 @@ _TIME = pl.Datetime("us", "UTC")
 KEPT_SCHEMA: Final = pl.Schema({
     "entity": pl.String(), "entity_kind": pl.String(), "period_start": _TIME, "period_s": pl.Int32(),
     "job": pl.String(), "counter": pl.String(), "value": pl.Float64(), "suspect": pl.Boolean(),
+    "target": pl.String(),
 })  # fmt: skip
 
 
@@ -31,6 +32,7 @@ class _Part:
     values: NDArray[np.float64]
     suspect: NDArray[np.bool_]
     head: tuple[datetime, int, str]
+    chosen: Translation
 
 
 class KeptResults:
@@ -57,14 +59,14 @@ class KeptResults:
         row_at, name_at = np.nonzero(there)
         if row_at.size:
             found = (values[there], block.suspect[there])
-            self._parts.append(_Part(objects[row_at], list(block.counters), name_at, *found, head))
+            self._parts.append(_Part(objects[row_at], list(block.counters), name_at, *found, head, chosen))
         listed = list(_places(block, plan, chosen))
         if listed:
             rows, names, numbers, suspect = zip(*listed, strict=True)
             position = {name: at for at, name in enumerate(dict.fromkeys(names))}
             name_at = np.array([position[name] for name in names])
             found = (np.array(numbers), np.array(suspect))
-            self._parts.append(_Part(objects[np.array(rows)], list(position), name_at, *found, head))
+            self._parts.append(_Part(objects[np.array(rows)], list(position), name_at, *found, head, chosen))
 
     def rows(self, entities: pl.DataFrame) -> pl.DataFrame:
         """Return all as `KEPT_SCHEMA`; `entities`: entity and entity_kind by the number of the object."""
@@ -85,7 +87,19 @@ class KeptResults:
             pl.Series("counter", list(names), dtype=pl.String)[np.concatenate(codes)],
             pl.Series("value", np.concatenate([part.values for part in parts])),
             pl.Series("suspect", np.concatenate([part.suspect for part in parts])),
+            _targets(parts),
         ])  # fmt: skip
+
+
+def _targets(parts: list[_Part]) -> pl.Series:
+    """Name the wanted counter that each suspect value would have gone into: why a KPI has no value there."""
+    found: list[str | None] = [None] * sum(part.values.size for part in parts)
+    start = 0
+    for part in parts:
+        for at in np.flatnonzero(part.suspect).tolist():
+            found[start + at] = part.chosen.target_of(part.names[part.name_at[at]])
+        start += part.values.size
+    return pl.Series("target", found, dtype=pl.String)
 
 
 def _places(block: PmBlock, plan: Plan, chosen: Translation) -> Iterator[tuple[int, str, float, bool]]:

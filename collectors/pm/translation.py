@@ -81,13 +81,19 @@ class Translation:
             target: (Way((Source(target),)), *counter_map.ways(target)) for target in sorted(targets)
         }
         self._sources: dict[str, list[Source]] = {}
-        for way in (way for ways in self._ways.values() for way in ways[1:]):
+        self._target_of: dict[str, str] = {}
+        for target, way in ((target, way) for target, ways in self._ways.items() for way in ways[1:]):
             for source in (*way.add, *way.over):
+                self._target_of.setdefault(source.key, target)
                 plain = Source(source.name, source.index)
                 if plain not in self._sources.setdefault(source.name, []):
                     self._sources[source.name].append(plain)
         self._spoken_of = counter_map.names_used()
         self._plans: dict[tuple[str, ...], Plan] = {}
+
+    def target_of(self, name: str) -> str | None:
+        """Return the first wanted counter that `name` (a counter, or `name[i]`) goes into, None if none."""
+        return self._target_of.get(name) or self._wanted.spelled(name)
 
     def plan(self, counters: tuple[str, ...]) -> Plan:
         """Return the plan for one list of counters; kept, as a network has only a few lists."""

@@ -150,6 +150,18 @@ def test_a_suspect_list_is_kept_whole(tmp_path: Path, maps: CounterMaps) -> None
     assert rows.kept.select("counter", "value", "suspect").rows() == [
         ("pmErabEstabAttAddedQci[0]", 0, True), ("pmErabEstabAttAddedQci[1]", 7, True),
     ]  # fmt: skip
+    assert rows.kept["target"].to_list() == [None, ADD_ATT]
+
+
+def test_a_suspect_value_names_the_wanted_counter_that_it_leaves_empty(
+    tmp_path: Path, maps: CounterMaps
+) -> None:
+    names = ["pmCellDowntimeMan", "ERAB.EstabAddAttNbr.QCI1", "x"]
+    text = document(info(keyed(names, {"C=1": ["1", "2", "3"]}, ["C=1"])), header=ERICSSON)
+    kept = rows_of(tmp_path, maps, text).kept
+    assert kept.select("counter", "target").rows() == [
+        ("pmCellDowntimeMan", "RRU.CellUnavailableTime"), ("ERAB.EstabAddAttNbr.QCI1", ADD_ATT), ("x", None),
+    ]  # fmt: skip
 
 
 def test_formulas_take_the_first_way_whose_counters_are_there(tmp_path: Path, maps: CounterMaps) -> None:
