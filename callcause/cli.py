@@ -1,4 +1,7 @@
-"""The command line: `callcause --help`. Exit statuses follow the outside contract."""
+"""The command line: `callcause --help`. Exit statuses follow the outside contract.
+
+A command imports what it needs when it runs, so that `--help` and completion answer at once.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,8 @@ from typing import Annotated
 
 import typer
 
-from callcause.commands import diagnosing, evaluating, ingesting, runbook_shelf, simulating
+from callcause.commands import runbook_shelf
+from callcause.form import Form
 from callcause.terminal import fail
 from callcause_error import CallcauseError
 
@@ -38,6 +42,8 @@ def simulate(
     seed: Annotated[int, typer.Option(help="Seed; the same seed writes the same bytes.")] = 1,
 ) -> None:
     """Write a network's files as real systems write them, its complaints, and apart from them truth.csv."""
+    from callcause.commands import simulating
+
     simulating.run(folder, cells=cells, days=days, tickets=tickets, seed=seed)
 
 
@@ -52,6 +58,8 @@ def ingest(
     ] = None,
 ) -> None:
     """Read files and folders, recognise each format by its content, store it once."""
+    from callcause.commands import ingesting
+
     raise typer.Exit(ingesting.run(store, paths, config, unmapped))
 
 
@@ -60,14 +68,14 @@ def diagnose(
     store: StoreOption,
     tickets: Annotated[Path | None, typer.Argument(help="Ticket table; without it all in the store.")] = None,
     ticket: Annotated[str | None, typer.Option("--ticket", help="Only this ticket.")] = None,
-    form: Annotated[
-        diagnosing.Form, typer.Option("--format", help="table, json or html.")
-    ] = diagnosing.Form.table,
+    form: Annotated[Form, typer.Option("--format", help="table, json or html.")] = Form.table,
     output: Annotated[Path | None, typer.Option("--output", help="File (html: file or folder).")] = None,
     runbooks: RunbooksOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Say for each ticket which network cause is behind it, how sure, what proves it, who must act."""
+    from callcause.commands import diagnosing
+
     diagnosing.run(store, tickets, ticket, form, output, tuple(runbooks or ()), config)
 
 
@@ -77,6 +85,8 @@ def evaluate(
     truth: Annotated[Path, typer.Option("--truth", help="truth.csv: ticket_id,cause_id.")],
 ) -> None:
     """Print top-1, top-3, calibration error and wrong blame, per category and in all."""
+    from callcause.commands import evaluating
+
     evaluating.run(truth, results)
 
 
@@ -90,6 +100,8 @@ def worst(
     top: Annotated[int, typer.Option("--top", min=1, help="How many cells.")] = 20,
 ) -> None:
     """List the worst cells of a KPI with limit, baseline and evidence."""
+    from callcause.commands import diagnosing
+
     diagnosing.worst(store, kpi, at, top)
 
 
@@ -99,6 +111,8 @@ def demo(
     seed: Annotated[int, typer.Option(help="Seed of the network.")] = 7,
 ) -> None:
     """Simulate a small faulty network, ingest it, diagnose its tickets, show the table and the report."""
+    from callcause.commands import simulating
+
     simulating.demo(folder, seed)
 
 

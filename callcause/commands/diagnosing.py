@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 
 import polars as pl
 from rich.table import Table
 
 from callcause.configuration import Configuration, load_configuration
+from callcause.form import Form
 from callcause.terminal import out, progress, say
 from callcause_error import CallcauseError, UsageError
 from collectors.kpi.catalogue import load_catalogue
@@ -25,14 +25,6 @@ from dashboards.report.assembly import assemble
 from diagnosis.engine import diagnose as diagnose_batch
 from diagnosis.result import DiagnosisBatch
 from runbooks.loader import load_runbooks
-
-
-class Form(StrEnum):
-    """How results are given."""
-
-    table = "table"
-    json = "json"
-    html = "html"
 
 
 def run(

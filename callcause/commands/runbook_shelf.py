@@ -8,8 +8,6 @@ from typing import Annotated
 import typer
 
 from callcause.terminal import out, say
-from collectors.kpi.catalogue import load_catalogue
-from diagnosis.evidence import names
 from runbooks.cases import run_cases
 from runbooks.lint import lint as lint_runbooks
 from runbooks.loader import load_runbooks
@@ -23,6 +21,10 @@ Overlays = Annotated[list[Path] | None, typer.Option("--runbooks", help="Operato
 @app.command()
 def lint(runbooks: Overlays = None) -> None:
     """Check the runbooks; exit status 1 when there are findings."""
+    # Both read much; the other commands here do without.
+    from collectors.kpi.catalogue import load_catalogue
+    from diagnosis.evidence import names
+
     findings = lint_runbooks(load_runbooks(*(runbooks or ())), names(load_catalogue()))
     for finding in findings:
         out.print(str(finding), markup=False, highlight=False)

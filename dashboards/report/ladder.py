@@ -151,9 +151,10 @@ def registration_steps(record: Mapping[str, Any]) -> list[Step]:
     if get("first_error_node"):
         text = f"first error {get('first_error_status') or 'no answer'}"
         steps.append(Step(None, _lane(get("first_error_node")), "pcscf", text, bad=True))
-    if get("final_status") is not None:
-        text = f"final {get('final_status')} {get('reason_text') or ''}".strip()
-        steps.append(Step(end, "pcscf", "ue", text, bad=int(get("final_status")) != 200))
+    status = get("final_status")
+    if status is not None:
+        text = f"final {status} {get('reason_text') or ''}".strip()
+        steps.append(Step(end, "pcscf", "ue", text, bad=int(status) != 200))
     return steps
 
 
