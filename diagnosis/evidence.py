@@ -1,4 +1,7 @@
-"""Evidence: one row per ticket, one column per name that a condition may use, with place and reason for each."""
+"""Evidence: one row per ticket, one column per name that a condition may use.
+
+With place and reason for each.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import polars as pl
+from polars.expr.whenthen import ChainedThen, Then
 
 from collectors.kpi.catalogue import Catalogue
+from collectors.records.schema import ABSENT
 from diagnosis import own_record, serving, tickets
 from diagnosis.derived import (
     alarms,
@@ -28,20 +33,39 @@ from diagnosis.derived import (
 )
 from diagnosis.evidence_settings import EvidenceSettings
 from diagnosis.kpi_readings import NETWORK, add_readings
-from diagnosis.source import ABSENT, RecordSource, Tables, fields, means_not_happened
+from diagnosis.source import RecordSource, Tables, fields, means_not_happened
 from diagnosis.workspace import Name, TypeName, Workspace, blind_keys
 
 __all__ = ["Evidence", "EvidenceSettings", "Place", "build", "names"]
 
 MODULES = (
-    ticket_text, radio, reasons, registration_stage, registration_history, call_timing, core_fault, alarms, changes,
-    cluster, neighbours, population, voice, csfb_mapping, scope,
-)  # fmt: skip
+    ticket_text,
+    radio,
+    reasons,
+    registration_stage,
+    registration_history,
+    call_timing,
+    core_fault,
+    alarms,
+    changes,
+    cluster,
+    neighbours,
+    population,
+    voice,
+    csfb_mapping,
+    scope,
+)
 # Role in the frame -> record kind. `called` is the mt leg, `calling` the mo leg.
 ROLES = {
-    "ticket": "ticket", "subscriber": "subscriber", "device_model": "device_model", "registration": "registration",
-    "call": "call", "called": "call", "calling": "call", "cell": "cell",
-}  # fmt: skip
+    "ticket": "ticket",
+    "subscriber": "subscriber",
+    "device_model": "device_model",
+    "registration": "registration",
+    "call": "call",
+    "called": "call",
+    "calling": "call",
+    "cell": "cell",
+}
 OWN = Name("float", "own_records", ("ticket.msisdn",))
 HAS = (
     "call",
@@ -55,14 +79,21 @@ HAS = (
     "slices",
 )
 _TYPES: dict[type[pl.DataType], TypeName] = {
-    pl.Boolean: "boolean", pl.Int64: "integer", pl.Float64: "float", pl.String: "string", pl.Datetime: "datetime",
+    pl.Boolean: "boolean",
+    pl.Int64: "integer",
+    pl.Float64: "float",
+    pl.String: "string",
+    pl.Datetime: "datetime",
     pl.List: "list",
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Names of the frame's columns that say where a reading was taken and for which period (None: not told)."""
+    """Names of the frame's columns that say where a reading was taken and for which period (None.
+
+    Not told).
+    """
 
     at: str | None
     start: str | None
@@ -98,7 +129,8 @@ def names(catalogue: Catalogue | None = None) -> dict[str, TypeName]:
 class Evidence:
     """`frame`: one row per ticket in ticket_id order. Null = not known; +inf = the end never came.
 
-    `related`: kind (`call`, `registration`, `alarm`, `change`, `ring`) -> frame of `row` and `id` for the report.
+    `related`: kind (`call`, `registration`, `alarm`, `change`, `ring`) -> frame of `row` and `id`, for the
+    report.
     """
 
     frame: pl.DataFrame
@@ -107,7 +139,10 @@ class Evidence:
     types: Mapping[str, TypeName] = field(repr=False)
 
     def known(self, name: str) -> pl.Expr:
-        """True where the name has a value, or is empty because the event did not happen: null and known is a MISS."""
+        """Return true where the name has a value, or is empty because the event did not happen.
+
+        Null and known is a MISS.
+        """
         if name not in self.frame.columns:
             return pl.lit(False)
         return pl.col(name).is_not_null() | self._empty_by_right(name)
@@ -161,7 +196,7 @@ class Evidence:
 
     def _why_of_inputs(self, spec: Name, depth: int) -> pl.Expr:
         special = _SPECIAL_REASONS.get(spec.place)
-        chain = pl.when(pl.lit(False)).then(pl.lit(None, dtype=pl.String))
+        chain: Then | ChainedThen = pl.when(pl.lit(False)).then(pl.lit(None, dtype=pl.String))
         for condition, text in special(self.frame) if special else ():
             chain = chain.when(condition).then(pl.lit(text))
         for name in spec.inputs if depth else ():
@@ -180,11 +215,14 @@ class Evidence:
             none = pl.when(pl.col("has.cell")).then(pl.lit("no_cell_record")).otherwise(none)
         key = pl.col(f"{role}.{ABSENT}")
         return (
-            pl.when(~present).then(none)
-            .when(key.str.contains(f"|{column}|", literal=True)).then(pl.lit("column_absent"))
-            .when(key.str.contains(f"|?{column}|", literal=True)).then(pl.lit("value_unknown"))
+            pl.when(~present)
+            .then(none)
+            .when(key.str.contains(f"|{column}|", literal=True))
+            .then(pl.lit("column_absent"))
+            .when(key.str.contains(f"|?{column}|", literal=True))
+            .then(pl.lit("value_unknown"))
             .otherwise(pl.lit("field_empty"))
-        )  # fmt: skip
+        )
 
     def _kpi_place(self, kpi: str) -> Place:
         return Place(f"{kpi}__at", f"{kpi}__from", f"{kpi}__to")
@@ -213,7 +251,9 @@ def build(
     kpi_catalogue: Catalogue,
     settings: EvidenceSettings = EvidenceSettings(),  # noqa: B008 - frozen
 ) -> Evidence:
-    """Join everything known about each ticket (record `ticket`, optional column `category_guess`) into one row.
+    """Join everything known about each ticket into one row.
+
+    `tickets_frame` holds rows of the record `ticket`, and may hold `category_guess`.
 
     All joins are columnar; the order of tickets and records does not matter.
     """

@@ -16,14 +16,31 @@ WHY = pl.Enum(
 )
 # KPIs that derived values are made from; always read.
 NEEDED = (
-    "ul_interference_per_prb", "rrc_connection_setup_success_ratio", "rrc_connected_max", "gbr_prb_share",
-    "erab_setup_success_ratio_qci5", "ims_dns_failure_ratio", "cx_sh_rx_timeout_ratio",
-    "cx_location_info_success_ratio", "dl_sinr_and_low_cqi_share.low_cqi_share", "rsrp_mean", "prb_utilisation",
-    "pdcp_loss_ratio_ul_qci1", "pdcp_air_loss_ratio_dl_qci1", "pdcp_discard_ratio_dl_qci1",
-    "ims_initial_registration_success_ratio", "ims_registered_users", "csfb_setup_delay", "return_to_lte_delay",
-    "session_establishment_success_ratio", "volte_radio_connect_ratio", "erab_drop_ratio_qci1_cell",
-    "volte_network_connect_ratio", "volte_call_drop_ratio", "erab_drop_ratio_qci1_network",
-)  # fmt: skip
+    "ul_interference_per_prb",
+    "rrc_connection_setup_success_ratio",
+    "rrc_connected_max",
+    "gbr_prb_share",
+    "erab_setup_success_ratio_qci5",
+    "ims_dns_failure_ratio",
+    "cx_sh_rx_timeout_ratio",
+    "cx_location_info_success_ratio",
+    "dl_sinr_and_low_cqi_share.low_cqi_share",
+    "rsrp_mean",
+    "prb_utilisation",
+    "pdcp_loss_ratio_ul_qci1",
+    "pdcp_air_loss_ratio_dl_qci1",
+    "pdcp_discard_ratio_dl_qci1",
+    "ims_initial_registration_success_ratio",
+    "ims_registered_users",
+    "csfb_setup_delay",
+    "return_to_lte_delay",
+    "session_establishment_success_ratio",
+    "volte_radio_connect_ratio",
+    "erab_drop_ratio_qci1_cell",
+    "volte_network_connect_ratio",
+    "volte_call_drop_ratio",
+    "erab_drop_ratio_qci1_network",
+)
 # The Rx time-outs of the PCRF say nothing about the HSS, which is what both users of this KPI ask about.
 NOT_READ_AT = {"cx_sh_rx_timeout_ratio": ("pcrf",)}
 _PARTS = ("", "__n", "__base", "__mad", "__base_n", "__from", "__why")

@@ -1,4 +1,7 @@
-"""The user's own records: nearest call with both legs, registrations, subscriber, device model - all as joins."""
+"""The user's own records.
+
+Nearest call with both legs, registrations, subscriber, device model - all as joins.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,29 @@ from diagnosis.workspace import ROW, Workspace, seconds
 
 # Readings of the radio and of the terminal: they are the customer's only in the customer's own leg.
 OWN_LEG_ONLY = (
-    "imsi", "imei_tac", "registered", "first_ecgi", "last_ecgi", "first_tac", "p_access_network_info",
-    "rrc_released_in_setup", "rsrp_last", "sinr_last", "pusch_rsrp_last", "ul_sinr_last", "power_headroom_last",
-    "handover_count", "handover_failures", "shortest_return", "reestablishment_count", "terminal_dead",
-    "gsm_cgi", "gsm_rxlev", "lte_locked", "idle_left_lte_after",
-)  # fmt: skip
+    "imsi",
+    "imei_tac",
+    "registered",
+    "first_ecgi",
+    "last_ecgi",
+    "first_tac",
+    "p_access_network_info",
+    "rrc_released_in_setup",
+    "rsrp_last",
+    "sinr_last",
+    "pusch_rsrp_last",
+    "ul_sinr_last",
+    "power_headroom_last",
+    "handover_count",
+    "handover_failures",
+    "shortest_return",
+    "reestablishment_count",
+    "terminal_dead",
+    "gsm_cgi",
+    "gsm_rxlev",
+    "lte_locked",
+    "idle_left_lte_after",
+)
 # State that lasts until the next attach: read from the latest attach when the nearest attempt has none.
 ATTACH_STATE = (
     "attach_type",
@@ -25,12 +46,23 @@ ATTACH_STATE = (
     "security_result",
 )
 NODE_STATE = (
-    "scscf_name", "sbc_name", "pcscf_name", "icscf_name", "as_name", "mme_name", "pgw_name", "pcrf_name", "msc_name",
-)  # fmt: skip
+    "scscf_name",
+    "sbc_name",
+    "pcscf_name",
+    "icscf_name",
+    "as_name",
+    "mme_name",
+    "pgw_name",
+    "pcrf_name",
+    "msc_name",
+)
 
 
 def add_own_records(work: Workspace) -> None:
-    """Add `subscriber.`, `call.`, `called.`, `calling.`, `registration.`, `device_model.` and `nearest_record_min`."""
+    """Add `subscriber.`, `call.`, `called.`, `calling.`, `registration.`.
+
+    `device_model.` and `nearest_record_min`.
+    """
     _add_subscriber(work)
     _add_calls(work)
     _add_registrations(work)
@@ -125,13 +157,18 @@ def _mismatch() -> pl.Expr:
     """How badly a call fits what the ticket tells: outcome, then other party, then direction."""
     category = pl.col("category")
     fits = (
-        pl.when(category == "access").then(pl.col("unanswered"))
-        .when(category == "drop").then(pl.col("cut"))
-        .when(category == "mos").then(pl.col("spoken") & pl.col("voiced"))
-        .when(category == "csfb").then(pl.col("fallback"))
-        .when(category.is_null()).then(pl.col("unanswered") | pl.col("cut") | pl.col("fallback"))
+        pl.when(category == "access")
+        .then(pl.col("unanswered"))
+        .when(category == "drop")
+        .then(pl.col("cut"))
+        .when(category == "mos")
+        .then(pl.col("spoken") & pl.col("voiced"))
+        .when(category == "csfb")
+        .then(pl.col("fallback"))
+        .when(category.is_null())
+        .then(pl.col("unanswered") | pl.col("cut") | pl.col("fallback"))
         .otherwise(pl.lit(True))
-    )  # fmt: skip
+    )
     half = (category == "mos") & pl.col("spoken")
     outcome = pl.when(fits).then(0).when(half.fill_null(False)).then(2).otherwise(4)
     party = (
@@ -304,20 +341,30 @@ def _add_state(work: Workspace) -> None:
     accepted = pl.col("attach.attach_result") == "accept"
     work.derive(
         *(
-            pl.when(own).then(f"registration.{name}").otherwise(pl.coalesce(f"registration.{name}", f"attach.{name}"))
+            pl.when(own)
+            .then(f"registration.{name}")
+            .otherwise(pl.coalesce(f"registration.{name}", f"attach.{name}"))
             .alias(f"registration.{name}")
             for name in ATTACH_STATE
         ),
-        pl.when(own | ~accepted.fill_null(False)).then("registration.emm_cause").otherwise("attach.emm_cause")
+        pl.when(own | ~accepted.fill_null(False))
+        .then("registration.emm_cause")
+        .otherwise("attach.emm_cause")
         .alias("registration.emm_cause"),
-        *(pl.coalesce(f"registration.{name}", f"state.{name}").alias(f"registration.{name}") for name in NODE_STATE),
+        *(
+            pl.coalesce(f"registration.{name}", f"state.{name}").alias(f"registration.{name}")
+            for name in NODE_STATE
+        ),
         pl.col("state_id").is_not_null().alias("has.registration_recent"),
-    )  # fmt: skip
+    )
     work.derive(state_from_earlier=~own & pl.col("attach_id").is_not_null())
 
 
 def _latest_before(work: Workspace, history: pl.DataFrame, name: str) -> pl.DataFrame:
-    """Row -> id of the person's latest registration that began before the complaint, within the state window."""
+    """Row -> id of the person's latest registration that began before the complaint.
+
+    Within the state window.
+    """
     limit = pl.duration(minutes=int(work.settings.record_window_min))
     tickets = work.frame.select(ROW, imsi="person", at=pl.col("complaint_at") + limit).drop_nulls().sort("at")
     known = history.select("imsi", at="started_at", id="id").drop_nulls(["imsi", "at"]).sort("at", "id")

@@ -23,18 +23,40 @@ NAMED_BY: dict[str, tuple[str, ...]] = {
     "mgw": ("media_relay_name",),
 }
 HINTS = {
-    "sbc_name": "sbc", "pcscf_name": "pcscf", "icscf_name": "icscf", "scscf_name": "scscf", "as_name": "as",
-    "mme_name": "mme", "pgw_name": "pgw", "pcrf_name": "pcrf", "msc_name": "msc", "media_relay_name": "rtp_proxy",
-}  # fmt: skip
+    "sbc_name": "sbc",
+    "pcscf_name": "pcscf",
+    "icscf_name": "icscf",
+    "scscf_name": "scscf",
+    "as_name": "as",
+    "mme_name": "mme",
+    "pgw_name": "pgw",
+    "pcrf_name": "pcrf",
+    "msc_name": "msc",
+    "media_relay_name": "rtp_proxy",
+}
 CORE_TYPES = (
-    "mme", "sgw", "pgw", "pcrf", "sbc", "pcscf", "icscf", "scscf", "as", "hss", "dns", "mgcf", "mgw", "rtp_proxy",
-    "msc", "emsc",
-)  # fmt: skip
+    "mme",
+    "sgw",
+    "pgw",
+    "pcrf",
+    "sbc",
+    "pcscf",
+    "icscf",
+    "scscf",
+    "as",
+    "hss",
+    "dns",
+    "mgcf",
+    "mgw",
+    "rtp_proxy",
+    "msc",
+    "emsc",
+)
 _KM_PER_DEGREE = 111.2
 
 
 def node_name(column: pl.Expr) -> pl.Expr:
-    """Comparable form of a node name: without case, `sip:`, port and parameters (records.md, node)."""
+    """Return comparable form of a node name: without case, `sip:`, port and parameters (records.md, node)."""
     bare = (
         column.str.to_lowercase()
         .str.strip_chars(" <>")
@@ -81,9 +103,11 @@ def _add_cell(work: Workspace) -> None:
     told_by = (
         pl.when(pl.col("own_ecgi").is_not_null())
         .then(pl.when(pl.col("own_ecgi") == on_call).then(pl.lit("call")).otherwise(pl.lit("registration")))
-        .when(pl.col("ticket.ecgi").is_not_null()).then(pl.lit("ticket"))
-        .when(pl.col("near_ecgi").is_not_null()).then(pl.lit("position"))
-    )  # fmt: skip
+        .when(pl.col("ticket.ecgi").is_not_null())
+        .then(pl.lit("ticket"))
+        .when(pl.col("near_ecgi").is_not_null())
+        .then(pl.lit("position"))
+    )
     work.derive(own_ecgi=own)
     work.join_rows(_nearest_cells(work))
     work.derive(cell_told_by=told_by, serving_ecgi=pl.coalesce("own_ecgi", "ticket.ecgi", "near_ecgi"))
@@ -112,27 +136,39 @@ def _nearest_cells(work: Workspace) -> pl.DataFrame:
     lon_step = step / max(0.2, float(points["lat"].radians().cos().min() or 1.0)) if len(points) else step
     around = pl.DataFrame({"d": [-1, 0, 1]})
     cells = (
-        work.tables["cell"].select("ecgi", clat="latitude", clon="longitude").drop_nulls()
-        .with_columns(i=(pl.col("clat") / step).floor().cast(pl.Int64), j=(pl.col("clon") / lon_step).floor().cast(pl.Int64))
-    )  # fmt: skip
+        work.tables["cell"]
+        .select("ecgi", clat="latitude", clon="longitude")
+        .drop_nulls()
+        .with_columns(
+            i=(pl.col("clat") / step).floor().cast(pl.Int64),
+            j=(pl.col("clon") / lon_step).floor().cast(pl.Int64),
+        )
+    )
     near = (
-        points.join(around.rename({"d": "di"}), how="cross").join(around.rename({"d": "dj"}), how="cross")
+        points.join(around.rename({"d": "di"}), how="cross")
+        .join(around.rename({"d": "dj"}), how="cross")
         .with_columns(
             i=(pl.col("lat") / step).floor().cast(pl.Int64) + pl.col("di"),
             j=(pl.col("lon") / lon_step).floor().cast(pl.Int64) + pl.col("dj"),
         )
         .join(cells, on=["i", "j"])
-    )  # fmt: skip
+    )
     dx = (pl.col("lon") - pl.col("clon")) * pl.col("lat").radians().cos()
     km = ((pl.col("lat") - pl.col("clat")) ** 2 + dx**2).sqrt() * _KM_PER_DEGREE
     return (
-        near.with_columns(km=km).filter(pl.col("km") <= limit).sort(ROW, "km", "ecgi")
-        .unique(ROW, keep="first", maintain_order=True).select(ROW, near_ecgi="ecgi")
-    )  # fmt: skip
+        near.with_columns(km=km)
+        .filter(pl.col("km") <= limit)
+        .sort(ROW, "km", "ecgi")
+        .unique(ROW, keep="first", maintain_order=True)
+        .select(ROW, near_ecgi="ecgi")
+    )
 
 
 def _add_nodes(work: Workspace) -> None:
-    """`serving.<type>`: named by the call, else the registration; else the only node of the pool, region or network."""
+    """`serving.<type>`: named by the call, else the registration.
+
+    Else the only node of the pool, region or network.
+    """
     aliases = node_aliases(work)
     sources = [f"{record}.{name}" for record in ("call", "registration") for name in HINTS]
     sources = [name for name in sources if name in work.frame.columns]
@@ -180,7 +216,7 @@ def pool_of(node_type: str) -> str | None:
 
 
 def _only_node(work: Workspace, node_type: str) -> pl.Expr:
-    """The named node, else the only one of its pool, else of the region, else of the network."""
+    """Return the named node, else the only one of its pool, else of the region, else of the network."""
     nodes = work.tables["node"].filter(pl.col("node_type") == node_type).select("node_id", "pool", "region")
     guesses: list[pl.Expr] = [pl.col(f"serving.{node_type}")]
     pool = pool_of(node_type)
@@ -205,7 +241,10 @@ def _lookup(nodes: pl.DataFrame, key: str, column: str) -> pl.Expr:
 
 
 def first_ring(work: Workspace) -> pl.DataFrame:
-    """Cell -> cells of its first ring (`serving_ecgi`, `ring_ecgi`), only for the serving cells of the tickets."""
+    """Cell -> cells of its first ring (`serving_ecgi`, `ring_ecgi`).
+
+    Only for the serving cells of the tickets.
+    """
     serving = work.frame["serving_ecgi"].drop_nulls().unique()
     ring = work.tables["neighbour"].filter(
         pl.col("is_first_ring")

@@ -18,9 +18,10 @@ _ANSWER_CATEGORY = {
 
 
 def ticket_rows(tickets: pl.DataFrame) -> pl.DataFrame:
-    """One row per ticket in the order of its id: `row`, all fields as `ticket.<field>`, and
+    """Return one row per ticket in the order of its id, with all fields as `ticket.<field>`.
 
-    `complaint_at` (UTC), `category` (told, else guessed by the caller in `category_guess`, else answered), `person_number`.
+    Adds `row`, `complaint_at` (UTC) and `category` (told, else guessed by the caller in `category_guess`,
+    else what the customer answered).
     """
     guess = tickets.select("id", CATEGORY_GUESS) if CATEGORY_GUESS in tickets.columns else None
     rows = normalise(tickets.lazy(), "ticket").unique("id", keep="first", maintain_order=True).sort("id")

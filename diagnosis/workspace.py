@@ -18,9 +18,9 @@ TypeName = Literal["boolean", "integer", "float", "string", "datetime", "list"]
 class Name:
     """What is said about one derived name: its type, where it was read, and what it was made from.
 
-    `place` is a place key (`call`, `cell`, `node:scscf`, ...); `inputs` are names whose reason stands for this
-    one when it is null, the first unknown of them; `known` names a boolean column that is true where a null says
-    that there is nothing to compare (an event that did not begin), which is a MISS and not NO_DATA.
+    `place` is a place key (`call`, `cell`, a KPI id, ...). `inputs` are names: the reason of the first unknown
+    one stands for this one when it is null. `known` names a boolean column that is true where a null says that
+    there is nothing to compare (an event that did not begin), which is a MISS and not NO_DATA.
     """
 
     type: TypeName
@@ -47,14 +47,17 @@ class Workspace:
         self.frame = self.frame.join(columns, on=ROW, how="left", maintain_order="left")
 
     def can_see(self, kind: str, field_name: str, role: str | None = None) -> pl.Expr:
-        """True where the record of the row exists and its source has the column, with a known word in it."""
+        """Return true where the record of the row exists and its source has the column.
+
+        With a known word in it.
+        """
         role = role or kind
         key = f"{role}.{ABSENT}"
         blind = blind_keys(self.frame[key], field_name)
         return pl.col(f"has.{role}") & ~pl.col(key).is_in(blind)
 
     def not_happened(self, kind: str, field_name: str, role: str | None = None) -> pl.Expr:
-        """True where the field is empty and that says that the event did not happen."""
+        """Return true where the field is empty and that says that the event did not happen."""
         role = role or kind
         if field_name not in means_not_happened(kind):
             return pl.lit(False)
@@ -68,7 +71,10 @@ def blind_keys(keys: pl.Series, field_name: str) -> list[str]:
 
 
 def any_known(*parts: pl.Expr) -> pl.Expr:
-    """True when one part is true; false when one is false and none true; null only when all are null."""
+    """Return true when one part is true; false when one is false and none true.
+
+    Null only when all are null.
+    """
     return (
         pl.when(pl.any_horizontal(*(part.fill_null(False) for part in parts)))
         .then(pl.lit(True))

@@ -29,17 +29,28 @@ _LINK = (
 )
 # Cell off, VSWR, optical port, S1 down, synchronisation (MOS-09, S40).
 _EQUIPMENT = (
-    r"(?i)out of service|cell (off|down|unavailable|blocked)|unavailable|vswr|standing wave|optical|fib(er|re)|sfp|"
-    r"\bs1\b|sctp|sync|clock|gps|gnss|1588|rru|bbu|board|power|hardware|antenna|退服|断站|驻波|光口|光模块|光路|同步|时钟|失步|射频"
+    r"(?i)out of service|cell (off|down|unavailable|blocked)|unavailable|vswr|standing wave|optical|"
+    r"fib(er|re)|sfp|\bs1\b|sctp|sync|clock|gps|gnss|1588|rru|bbu|board|power|hardware|antenna|退服|断站|驻波|光口|光模块|光路|同步|时钟|失步|射频"
 )
 _FIELDS = (
-    "id", "alarm_type", "probable_cause", "specific_problem", "alarmed_object", "alarmed_object_type", "raised_at",
-    "cleared_at", "service_affecting", "perceived_severity",
-)  # fmt: skip
+    "id",
+    "alarm_type",
+    "probable_cause",
+    "specific_problem",
+    "alarmed_object",
+    "alarmed_object_type",
+    "raised_at",
+    "cleared_at",
+    "service_affecting",
+    "perceived_severity",
+)
 
 
 def derive(work: Workspace) -> None:
-    """Add the values of NAMES. A source without any alarm tells nothing; one with alarms elsewhere tells that."""
+    """Add the values of NAMES. A source without any alarm tells nothing.
+
+    One with alarms elsewhere tells that.
+    """
     none = work.tables.empty("alarm")
     work.derive(no_alarm_table=pl.lit(none))
     pairs = related_alarms(work)
@@ -58,7 +69,10 @@ def _located(work: Workspace) -> pl.DataFrame:
 
 
 def located(work: Workspace, rows: pl.DataFrame, column: str, told_type: pl.Expr) -> pl.DataFrame:
-    """Resolve an object name to a cell (ECGI), a site (eNB id, or a node of type enb) or a node of the core."""
+    """Resolve an object name to a cell (ECGI), a site (eNB id.
+
+    Or a node of type enb) or a node of the core.
+    """
     aliases = work.related["aliases"].rename({"node_id": "_id", "node_type": "_type"})
     is_cell = pl.col(column).str.contains(r"^\d+-\d+-\d+-\d+$")
     named = rows.with_columns(_alias=node_name(pl.col(column))).join(
@@ -78,10 +92,11 @@ def located(work: Workspace, rows: pl.DataFrame, column: str, told_type: pl.Expr
 
 
 def served_pairs(work: Workspace, rows: pl.DataFrame) -> pl.DataFrame:
-    """Ticket rows x located objects within the horizon: own cell or site, first ring, nodes that served the user.
+    """Ticket rows x located objects within the horizon: own cell or site, first ring, serving nodes.
 
-    `rows` has `_at_index`, `active_from` and `active_to` (null while active); the answer has `row`, `_at_index`,
-    `relation` (own, ring, node). Nodes are the named ones, else all of the pool or region (runbooks, G-02).
+    `rows` has `_at_index`, `active_from` and `active_to` (null while active); the answer has `row`,
+    `_at_index`, `relation` (own, ring, node). Nodes are the named ones, else all of the pool or region
+    (runbooks, G-02).
     """
     near = rows.select("_at_index", "ecgi", "enb", "node_id", "active_from", "active_to")
     cells, nodes = near.filter(pl.col("enb").is_not_null()), near.filter(pl.col("node_id").is_not_null())
@@ -166,7 +181,7 @@ def _knows(work: Workspace, none: bool) -> pl.Expr:
 
 
 def _add_nearest(work: Workspace, pairs: pl.DataFrame, none: bool) -> None:
-    """The nearest alarm, service-affecting ones first: they are what G-02 asks about."""
+    """Add the nearest alarm, service-affecting ones first: they are what G-02 asks about."""
     affecting = pl.col("service_affecting").fill_null(False)
     rank = pl.col("relation").replace_strict(
         {"node": 0, "own": 1, "ring": 2}, default=3, return_dtype=pl.Int64
@@ -180,14 +195,19 @@ def _add_nearest(work: Workspace, pairs: pl.DataFrame, none: bool) -> None:
     known = _knows(work, none)
     work.derive(
         pl.when(known).then(pl.col("distance_h").fill_null(float("inf"))).alias("alarm_distance_h"),
-        pl.when(known & pl.col("alarm.id").is_null()).then(pl.lit(False)).otherwise("alarm.service_affecting")
+        pl.when(known & pl.col("alarm.id").is_null())
+        .then(pl.lit(False))
+        .otherwise("alarm.service_affecting")
         .alias("alarm.service_affecting"),
-    )  # fmt: skip
+    )
     work.frame = work.frame.drop("distance_h", "alarm.perceived_severity", "alarm.probable_cause")
 
 
 def _add_mass(work: Workspace, pairs: pl.DataFrame, none: bool) -> None:
-    """What makes a near service-affecting alarm a mass fault: core node, several sites, cluster of tickets."""
+    """Add what makes a near service-affecting alarm a mass fault.
+
+    Core node, several sites, cluster of tickets.
+    """
     near = pairs.filter(
         pl.col("service_affecting").fill_null(False) & (pl.col("distance_h") <= work.settings.alarm_near_h)
     )
@@ -220,7 +240,10 @@ def _text() -> pl.Expr:
 
 
 def _add_in_call(work: Workspace, pairs: pl.DataFrame, none: bool) -> None:
-    """Alarms of cells, sites and their links while the call lasted, and equipment alarms at the complaint time."""
+    """Alarms of cells, sites and their links while the call lasted.
+
+    And equipment alarms at the complaint time.
+    """
     known = pl.lit(not none) & pl.col("has.cell")
     slack = pl.duration(minutes=1)
     raised_in = pl.col("raised_at").is_between(
@@ -238,7 +261,8 @@ def _add_in_call(work: Workspace, pairs: pl.DataFrame, none: bool) -> None:
         ["critical", "major"]
     )
     own = pl.col("relation") == "own"
-    # On the own cell or site a grave alarm that was already active counts; in the ring only one raised in the call.
+    # On the own cell or site a grave alarm that was already active counts; in the ring only one raised in
+    # the call.
     enb = pairs.filter(on_ran & ~is_link & grave & ((own & lasts) | raised_in).fill_null(False))
     link = pairs.filter(on_ran & is_link & raised_in.fill_null(False))
     slack_h = work.settings.time_uncertainty_min / 60

@@ -1,4 +1,7 @@
-"""Delays inside the call: an end that never came is infinite, a stage that never began is nothing to compare."""
+"""Delays inside the call.
+
+An end that never came is infinite, a stage that never began is nothing to compare.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,22 @@ from diagnosis.workspace import Name, Workspace, seconds
 
 NAMES = {
     "t_100_delay_s": Name("float", "call", ("call.t_100",), known="invite_unseen"),
-    "qci1_delay_s": Name("float", "call", ("call.t_qci1_requested", "call.t_183", "call.t_qci1_established"), known="qci1_not_asked"),
-    "update_delay_s": Name("float", "call", ("call.t_update_sent", "call.t_update_answered"), known="update_not_sent"),
+    "qci1_delay_s": Name(
+        "float",
+        "call",
+        ("call.t_qci1_requested", "call.t_183", "call.t_qci1_established"),
+        known="qci1_not_asked",
+    ),
+    "update_delay_s": Name(
+        "float", "call", ("call.t_update_sent", "call.t_update_answered"), known="update_not_sent"
+    ),
     "final_delay_s": Name("float", "call", ("call.t_end",)),
     "qci1_active": Name("boolean", "call", ("call.t_qci1_established", "call.t_qci1_released")),
     "csfb_setup_delay": Name("float", "csfb_setup_delay", ("call.t_esr", "call.t_alerting")),
-    "return_to_lte_delay": Name("float", "return_to_lte_delay", ("call.t_channel_release", "call.t_tau_accept")),
-}  # fmt: skip
+    "return_to_lte_delay": Name(
+        "float", "return_to_lte_delay", ("call.t_channel_release", "call.t_tau_accept")
+    ),
+}
 NEVER = float("inf")
 _RELEASE_SLACK_S = 2.0  # a bearer released this shortly before the end was up at the end
 

@@ -1,4 +1,4 @@
-"""Is the ticket one of more than chance puts on the same cell, site, area, model or S-CSCF (G-03)?"""
+"""Whether the ticket is one of more than chance puts on the same cell, site, area, model or S-CSCF (G-03)."""
 
 from __future__ import annotations
 
@@ -31,12 +31,17 @@ def derive(work: Workspace) -> None:
     work.related["cluster_elements"] = judged.filter(proven).select(ROW, "cluster_type", "cluster_key")
     best = (
         judged.sort(
-            ROW, many & pl.col("cluster_tail_p").is_not_null(), "cluster_tail_p", "tickets_24h", "cluster_type",
-            descending=[False, True, False, True, False], nulls_last=True,
+            ROW,
+            many & pl.col("cluster_tail_p").is_not_null(),
+            "cluster_tail_p",
+            "tickets_24h",
+            "cluster_type",
+            descending=[False, True, False, True, False],
+            nulls_last=True,
         )
         .unique(ROW, keep="first", maintain_order=True)
         .select(ROW, "tickets_24h", "cluster_tail_p", "cluster_key", cluster_key_type="cluster_type")
-    )  # fmt: skip
+    )
     work.join_rows(best)
 
 
@@ -62,32 +67,54 @@ def poisson_tail(k: NDArray[np.int64], rate: NDArray[np.float64]) -> NDArray[np.
 
 
 def _stored_tickets(work: Workspace) -> pl.DataFrame:
-    """The stored tickets of other rows, placed by what they say themselves."""
+    """Return the stored tickets of other rows, placed by what they say themselves."""
     rows = work.tables["ticket"]
     return rows.select(
-        "id", at="received_at", again=pl.col("repeat_of").is_not_null(), cell="ecgi", site=site(pl.col("ecgi")),
-        tac=pl.col("tac").cast(pl.String), imei_tac="imei_tac", scscf=pl.lit(None, dtype=pl.String), region="region",
-    )  # fmt: skip
+        "id",
+        at="received_at",
+        again=pl.col("repeat_of").is_not_null(),
+        cell="ecgi",
+        site=site(pl.col("ecgi")),
+        tac=pl.col("tac").cast(pl.String),
+        imei_tac="imei_tac",
+        scscf=pl.lit(None, dtype=pl.String),
+        region="region",
+    )
 
 
 def _keys(work: Workspace) -> pl.DataFrame:
-    """Every ticket under each of its keys: those to be diagnosed (`row`), and the other stored ones (no row)."""
+    """Every ticket under each of its keys.
+
+    Those to be diagnosed (`row`), and the other stored ones (no row).
+    """
     own = work.frame.select(
-        ROW, id="ticket.id", at="ticket.received_at", again=pl.col("ticket.repeat_of").is_not_null(),
-        cell="serving_ecgi", site="site", tac=pl.col("area_tac").cast(pl.String), imei_tac="model_tac",
-        scscf="serving.scscf", region="ticket.region",
-    )  # fmt: skip
+        ROW,
+        id="ticket.id",
+        at="ticket.received_at",
+        again=pl.col("ticket.repeat_of").is_not_null(),
+        cell="serving_ecgi",
+        site="site",
+        tac=pl.col("area_tac").cast(pl.String),
+        imei_tac="model_tac",
+        scscf="serving.scscf",
+        region="ticket.region",
+    )
     others = _stored_tickets(work).join(own.select("id"), on="id", how="anti")
     both = pl.concat([own, others], how="diagonal")
     long = both.unpivot(
-        on=["cell", "site", "tac", "imei_tac", "scscf", "region"], index=[ROW, "id", "at", "again"],
-        variable_name="cluster_type", value_name="cluster_key",
-    )  # fmt: skip
+        on=["cell", "site", "tac", "imei_tac", "scscf", "region"],
+        index=[ROW, "id", "at", "again"],
+        variable_name="cluster_type",
+        value_name="cluster_key",
+    )
     return long.filter(pl.col("cluster_key").is_not_null() & pl.col("at").is_not_null())
 
 
 def _counts(work: Workspace, keys: pl.DataFrame) -> pl.DataFrame:
-    """Tickets of the key in the 24 h that end, or begin, with the ticket; repeats of one complaint count once."""
+    """Tickets of the key in the 24 h that end, or begin, with the ticket.
+
+    Repeats of one complaint count once.
+    """
     window = f"{int(work.settings.cluster_window_h)}h"
     rows = keys.filter(pl.col("cluster_type") != "region").sort("cluster_type", "cluster_key", "at", "id")
     group = ["cluster_type", "cluster_key"]
@@ -103,7 +130,10 @@ def _counts(work: Workspace, keys: pl.DataFrame) -> pl.DataFrame:
 
 
 def _volumes(work: Workspace, keys: pl.DataFrame, counted: pl.DataFrame) -> pl.DataFrame:
-    """Normal tickets per day of each key: told, else counted over the stored history, else the region's share."""
+    """Return normal tickets per day of each key.
+
+    Told, else counted over the stored history, else the region's share.
+    """
     told = work.tables["ticket_volume"].select(
         cluster_type="key_type", cluster_key="key", told="tickets_per_day"
     )
@@ -138,7 +168,7 @@ def _volumes(work: Workspace, keys: pl.DataFrame, counted: pl.DataFrame) -> pl.D
 
 def _regional_share(work: Workspace, told: pl.DataFrame) -> dict[str, float | None]:
     """Daily volume of the regions by cell and by site; the wide keys get none (a bare count never hits)."""
-    volume = told.filter(pl.col("cluster_type") == "region")["told"].sum()
+    volume = float(told.filter(pl.col("cluster_type") == "region")["told"].sum() or 0.0)
     cells = work.tables["cell"]["ecgi"]
     sites = cells.to_frame().select(site(pl.col("ecgi")).n_unique()).item() if len(cells) else 0
     if not volume or not sites:

@@ -35,7 +35,7 @@ def derive(work: Workspace) -> None:
 
 
 def _redials(work: Workspace) -> pl.Expr:
-    """The status itself, or its class such as 4XX, is in the trigger list of the device."""
+    """Return the status itself, or its class such as 4XX, is in the trigger list of the device."""
     status = pl.col("call.final_status").cast(pl.String)
     codes = pl.col("device_model.csfb_trigger_codes").list.eval(
         pl.element().str.to_uppercase().str.strip_chars()
@@ -46,7 +46,10 @@ def _redials(work: Workspace) -> pl.Expr:
 
 
 def _derive_sgs(work: Workspace) -> None:
-    """The mapped LAC is in `lacs` of the MSC of the SGs association, else of any MSC of the mapped pool."""
+    """Add the mapped LAC is in `lacs` of the MSC of the SGs association.
+
+    Else of any MSC of the mapped pool.
+    """
     served = (
         work.tables["node"]
         .filter(pl.col("node_type").is_in(["msc", "emsc"]))

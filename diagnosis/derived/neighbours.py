@@ -30,7 +30,10 @@ def derive(work: Workspace) -> None:
 
 
 def _relations(work: Workspace) -> pl.DataFrame:
-    """Relations of the serving cells, with the real PCI and frequency of the target where the inventory has them."""
+    """Relations of the serving cells.
+
+    With the real PCI and frequency of the target where the inventory has them.
+    """
     serving = work.frame["serving_ecgi"].drop_nulls().unique().implode()
     cells = work.tables["cell"].unique("ecgi", keep="first", maintain_order=True)
     own = cells.select(source_ecgi="ecgi", own_pci="pci", own_frequency="earfcn_dl")
@@ -45,7 +48,10 @@ def _relations(work: Workspace) -> pl.DataFrame:
 
 
 def _per_cell(work: Workspace, rows: pl.DataFrame) -> pl.DataFrame:
-    """One line per serving cell. A relation is missing only when the phones report its target often enough."""
+    """One line per serving cell.
+
+    A relation is missing only when the phones report its target often enough.
+    """
     reported = pl.col("reported_count").is_null() | (pl.col("reported_count") >= work.settings.reported_min)
     missing = ~pl.col("is_defined") & reported
     defined = pl.col("is_defined").fill_null(True)
@@ -125,7 +131,7 @@ def _add_overlap(work: Workspace, rows: pl.DataFrame) -> None:
 
 
 def _any(values: pl.Expr) -> pl.Expr:
-    """True when one is, false when one is known and none is true, else null."""
+    """Return true when one is, false when one is known and none is true, else null."""
     return (
         pl.when(values.drop_nulls().any())
         .then(pl.lit(True))

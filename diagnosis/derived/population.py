@@ -1,4 +1,7 @@
-"""The user's device model against its peers, and on-net calls against off-net ones (ACC-16, ACC-17, DRP-18, MOS-20, CSF-20)."""
+"""The user's device model against its peers, and on-net calls against off-net ones (ACC-16, ACC-17.
+
+DRP-18, MOS-20, CSF-20).
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,7 @@ def derive(work: Workspace) -> None:
 
 
 def _failures(work: Workspace) -> pl.DataFrame:
-    """Tries and failures per model and category, from the call records and voice slices."""
+    """Return tries and failures per model and category, from the call records and voice slices."""
     answered = pl.col("t_200").is_not_null() | (pl.col("final_status") == 200).fill_null(False)
     fallback = pl.col("csfb_flag").fill_null(False)
     rejected = ~answered & ~pl.col("final_status").is_in(_USER_FINAL).fill_null(False)
@@ -91,7 +94,10 @@ def _model_ratios(work: Workspace) -> pl.DataFrame:
 
 
 def _split_ratios(work: Workspace) -> pl.DataFrame:
-    """The same from node_kpi rows that are split by `imei_tac=`, numerators and denominators summed."""
+    """Return the same from node_kpi rows that are split by `imei_tac=`.
+
+    Numerators and denominators summed.
+    """
     rows = work.tables["node_kpi"].filter(
         pl.col("split").str.starts_with("imei_tac=") & (pl.col("denominator") > 0)
     )

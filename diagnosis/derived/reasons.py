@@ -29,7 +29,10 @@ NAMES = {
 
 
 def reasons(column: str = "reasons") -> pl.Expr:
-    """The Reason headers as a list of {protocol, cause, text}, protocols without the `REASON-` prefix."""
+    """Return the Reason headers as a list of {protocol, cause, text}.
+
+    Protocols without the `REASON-` prefix.
+    """
     return pl.col(column).str.json_decode(REASON)
 
 
@@ -42,7 +45,10 @@ def _cause_is(protocol: str, cause: int) -> pl.Expr:
 
 
 def abnormal_release(column: str = "reasons") -> pl.Expr:
-    """True where a Reason header is other than the normal ones of DRP-01; null where there is no header."""
+    """Return true where a Reason header is other than the normal ones of DRP-01.
+
+    Null where there is no header.
+    """
     normal = pl.any_horizontal(*(_cause_is(*pair) for pair in NORMAL)).fill_null(False)
     return reasons(column).list.eval(~normal).list.any()
 

@@ -1,4 +1,4 @@
-"""Was the user, and was the called party, registered before it went wrong?"""
+"""Whether the user, and the called party, was registered before it went wrong."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ _DEREGISTERED = ["user_deregistration", "network_deregistration"]
 
 
 def derive(work: Workspace) -> None:
-    """Add the values of NAMES (REG-16, REG-21, ACC-02, ACC-22) and `good_*` columns of the last good registration."""
+    """Add the values of NAMES (REG-16, REG-21, ACC-02.
+
+    ACC-22) and `good_*` columns of the last good registration.
+    """
     _add_last_good(work, "person", "good")
     work.derive(
         registered_before=_still_registered(work, "good", pl.col("person")),
@@ -38,10 +41,20 @@ def derive(work: Workspace) -> None:
 
 def _add_last_good(work: Workspace, person: str, prefix: str) -> None:
     """Last registration with 200 before the event, and whether a de-registration came after it."""
-    events = work.tables["registration"].select(
-        person="imsi", at="started_at", id="id", final="final_status", kind="registration_type",
-        expires="expires", next_at="next_register_at", ended_by="deregistered_by",
-    ).drop_nulls(["person", "at"])  # fmt: skip
+    events = (
+        work.tables["registration"]
+        .select(
+            person="imsi",
+            at="started_at",
+            id="id",
+            final="final_status",
+            kind="registration_type",
+            expires="expires",
+            next_at="next_register_at",
+            ended_by="deregistered_by",
+        )
+        .drop_nulls(["person", "at"])
+    )
     gone = pl.col("kind").is_in(_DEREGISTERED).fill_null(False)
     good = events.filter((pl.col("final") == 200) & ~gone).sort("at", "id")
     left = events.filter(gone).select("person", "at", gone_at="at").sort("at")
@@ -53,9 +66,19 @@ def _add_last_good(work: Workspace, person: str, prefix: str) -> None:
         .sort("at")
     )
     found = rows.join_asof(
-        good.select("person", "at", f_id="id", f_at="at", f_expires="expires", f_next_at="next_at", f_ended_by="ended_by"),
-        on="at", by="person", check_sortedness=False,
-    ).join_asof(left, on="at", by="person", check_sortedness=False)  # fmt: skip
+        good.select(
+            "person",
+            "at",
+            f_id="id",
+            f_at="at",
+            f_expires="expires",
+            f_next_at="next_at",
+            f_ended_by="ended_by",
+        ),
+        on="at",
+        by="person",
+        check_sortedness=False,
+    ).join_asof(left, on="at", by="person", check_sortedness=False)
     named = found.select(
         ROW,
         *(pl.col(f"f_{n}").alias(f"{prefix}_{n}") for n in ("id", "at", "expires", "next_at", "ended_by")),
@@ -68,7 +91,7 @@ def _add_last_good(work: Workspace, person: str, prefix: str) -> None:
 
 
 def _still_registered(work: Workspace, prefix: str, person: pl.Expr) -> pl.Expr:
-    """True while the last good registration runs, false when it is over or there was none, null when not told.
+    """Return true while the last good registration runs, false when it is over or was none, else null.
 
     That there was none is only known where the records begin early enough and the person is known.
     """
@@ -78,15 +101,18 @@ def _still_registered(work: Workspace, prefix: str, person: pl.Expr) -> pl.Expr:
     ended = ~pl.col(f"{prefix}_ended_by").fill_null("none").is_in(["none"])
     none = pl.col(f"{prefix}_id").is_null()
     return (
-        pl.when(none & covered & person.is_not_null()).then(pl.lit(False))
-        .when(none).then(pl.lit(None, dtype=pl.Boolean))
-        .when(pl.col(f"{prefix}_left") | ended).then(pl.lit(False))
+        pl.when(none & covered & person.is_not_null())
+        .then(pl.lit(False))
+        .when(none)
+        .then(pl.lit(None, dtype=pl.Boolean))
+        .when(pl.col(f"{prefix}_left") | ended)
+        .then(pl.lit(False))
         .otherwise(pl.col(f"{prefix}_until") > pl.col("registered_as_of"))
-    )  # fmt: skip
+    )
 
 
 def _derive_callee(work: Workspace) -> None:
-    """`registered` of the called leg, else the last registration of the called number (ACC-22)."""
+    """Add `registered` of the called leg, else the last registration of the called number (ACC-22)."""
     found = number_to_imsi(work).rename({"imsi": "callee"})
     number = pl.coalesce("called.called_number", "call.called_number")
     work.derive(callee_number=number)
@@ -102,7 +128,10 @@ def _derive_callee(work: Workspace) -> None:
 
 
 def _derive_margin(work: Workspace) -> None:
-    """Seconds between the next registration and the expiry; minus infinity when the time ran out without one."""
+    """Seconds between the next registration and the expiry.
+
+    Minus infinity when the time ran out without one.
+    """
     last_seen = work.tables["registration"]["started_at"].max()
     horizon = pl.min_horizontal("ticket.received_at", pl.lit(last_seen, dtype=pl.Datetime("us", "UTC")))
     until, next_at = pl.col("good_until"), pl.col("good_next_at")
@@ -132,7 +161,10 @@ def _derive_deregistered(work: Workspace) -> None:
 
 
 def _derive_restart(work: Workspace) -> None:
-    """Restart alarm or change of the P-CSCF/SBC after the registration, or its users fell by the limit (REG-21)."""
+    """Restart alarm or change of the P-CSCF/SBC after the registration.
+
+    Or its users fell by the limit (REG-21).
+    """
     edge = pl.coalesce("serving.pcscf", "serving.sbc")
     work.derive(
         edge_node=edge, edge_since=pl.coalesce("good_at", pl.col("registered_as_of") - timedelta(days=1))

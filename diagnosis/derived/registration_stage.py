@@ -10,14 +10,32 @@ HSS_FAULTS = (3002, 3004, 5012)
 RESULT = pl.List(pl.Struct({"as": pl.String, "status": pl.Int64}))
 
 NAMES = {
-    "pcscf_address_count": Name("integer", "registration", ("registration.pdn_result", "registration.pcscf_addresses"), known="pdn_not_tried"),
-    "reply_time_s": Name("float", "registration", ("registration.register_sent_at", "registration.first_reply_at"), known="register_not_sent"),
+    "pcscf_address_count": Name(
+        "integer",
+        "registration",
+        ("registration.pdn_result", "registration.pcscf_addresses"),
+        known="pdn_not_tried",
+    ),
+    "reply_time_s": Name(
+        "float",
+        "registration",
+        ("registration.register_sent_at", "registration.first_reply_at"),
+        known="register_not_sent",
+    ),
     "cx_seen": Name("boolean", "registration", ("registration.cx_command",)),
     "cx_no_answer": Name("boolean", "registration", ("registration.cx_command", "registration.cx_code")),
-    "hss_answer_bad": Name("boolean", "registration", ("registration.cx_command", "registration.cx_code", "registration.cx_vendor")),
-    "ims_dns_bad": Name("boolean", "registration", ("registration.first_error_node", "registration.final_status", "ims_dns_failure_ratio")),
+    "hss_answer_bad": Name(
+        "boolean",
+        "registration",
+        ("registration.cx_command", "registration.cx_code", "registration.cx_vendor"),
+    ),
+    "ims_dns_bad": Name(
+        "boolean",
+        "registration",
+        ("registration.first_error_node", "registration.final_status", "ims_dns_failure_ratio"),
+    ),
     "third_party_failed": Name("integer", "registration", ("registration.third_party_results",)),
-}  # fmt: skip
+}
 
 
 def derive(work: Workspace) -> None:
@@ -32,9 +50,11 @@ def derive(work: Workspace) -> None:
     addresses = pl.col("registration.pcscf_addresses")
     tried = pl.col("registration.pdn_result").is_not_null()
     failed = (
-        pl.col("registration.third_party_results").str.json_decode(RESULT)
-        .list.eval((pl.element().struct.field("status") != 200).fill_null(True)).list.sum()
-    )  # fmt: skip
+        pl.col("registration.third_party_results")
+        .str.json_decode(RESULT)
+        .list.eval((pl.element().struct.field("status") != 200).fill_null(True))
+        .list.sum()
+    )
     work.derive(
         pdn_not_tried=work.not_happened(reg, "pdn_result"),
         register_not_sent=work.not_happened(reg, "register_sent_at"),
@@ -61,7 +81,10 @@ def derive(work: Workspace) -> None:
 
 
 def derive_dns(work: Workspace) -> None:
-    """Add `ims_dns_bad`: one of the conditions of REG-20; a trace that is missing leaves the others to decide."""
+    """Add `ims_dns_bad`: one of the conditions of REG-20.
+
+    A trace that is missing leaves the others to decide.
+    """
     reg, limits = "registration", work.settings
     status = pl.col("registration.final_status")
     named = pl.when(work.can_see(reg, "first_error_node")).then(

@@ -26,18 +26,26 @@ _OPERATORS = {"<": pl.Expr.lt, ">": pl.Expr.gt, ">=": pl.Expr.ge}
 
 
 def derive(work: Workspace) -> None:
-    """Add `problem_scope`: the widest scope that is bad; `nowhere` only when user, cell and network are known good."""
+    """Add `problem_scope`: the widest scope that is bad.
+
+    `nowhere` only when user, cell and network are known good.
+    """
     cell, network = _bad(_CELL), _bad(_NETWORK)
     model = pl.col("model_vs_peer_ratio") >= _MODEL_TIMES
     work.derive(own_record_bad=_own_bad())
     user = pl.col("own_record_bad")
     scope = (
-        pl.when(network).then(pl.lit("network"))
-        .when(model).then(pl.lit("model"))
-        .when(cell).then(pl.lit("cell"))
-        .when(user & cell.is_not_null()).then(pl.lit("user"))
-        .when(~user & ~cell & network.is_not_null()).then(pl.lit("nowhere"))
-    )  # fmt: skip
+        pl.when(network)
+        .then(pl.lit("network"))
+        .when(model)
+        .then(pl.lit("model"))
+        .when(cell)
+        .then(pl.lit("cell"))
+        .when(user & cell.is_not_null())
+        .then(pl.lit("user"))
+        .when(~user & ~cell & network.is_not_null())
+        .then(pl.lit("nowhere"))
+    )
     work.derive(problem_scope=scope)
 
 
@@ -60,11 +68,15 @@ def _own_bad() -> pl.Expr:
     )
     category = pl.col("category")
     on_call = (
-        pl.when(category == "access").then(~answered)
-        .when(category == "drop").then(answered & (pl.col("abnormal_reason") | (pl.col("call.releasing_side") == "network")))
-        .when(category == "mos").then((pl.col("mos_score") < 3) | (pl.col("rtp_loss_ratio") >= 1))
-        .when(category == "csfb").then(pl.col("call.csfb_flag"))
-    )  # fmt: skip
+        pl.when(category == "access")
+        .then(~answered)
+        .when(category == "drop")
+        .then(answered & (pl.col("abnormal_reason") | (pl.col("call.releasing_side") == "network")))
+        .when(category == "mos")
+        .then((pl.col("mos_score") < 3) | (pl.col("rtp_loss_ratio") >= 1))
+        .when(category == "csfb")
+        .then(pl.col("call.csfb_flag"))
+    )
     return (
         pl.when(category == "registration").then(failed).otherwise(pl.when(pl.col("has.call")).then(on_call))
     )

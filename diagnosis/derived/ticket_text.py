@@ -1,4 +1,4 @@
-"""Is the ticket usable, and is it about a call at all (G-01)?"""
+"""Whether the ticket is usable, and about a call at all (G-01)."""
 
 from __future__ import annotations
 
@@ -23,4 +23,5 @@ def derive(work: Workspace) -> None:
     place = _filled("ticket.place_text") | _filled("ticket.ecgi")
     has = [_filled("ticket.msisdn"), pl.col("ticket.occurred_at").is_not_null(), place]
     flags = collect_text_flags(work.frame).select("out_of_scope_text", "csfb_wording")
-    work.derive(*flags.get_columns(), missing_required=pl.sum_horizontal(*((~p).cast(pl.Int64) for p in has)))
+    work.frame = work.frame.hstack(flags)
+    work.derive(missing_required=pl.sum_horizontal(*((~p).cast(pl.Int64) for p in has)))

@@ -1,8 +1,12 @@
-"""Voice slices of the own call: loss by segment, silence, relay, quality (MOS-02 to MOS-22, DRP-15, DRP-17)."""
+"""Voice slices of the own call.
+
+Loss by segment, silence, relay, quality (MOS-02 to MOS-22, DRP-15, DRP-17).
+"""
 
 from __future__ import annotations
 
 import polars as pl
+from polars.expr.whenthen import ChainedThen, Then
 
 from diagnosis.workspace import ROW, Name, Workspace
 
@@ -65,7 +69,10 @@ def _own_slices(work: Workspace) -> pl.DataFrame:
 
 
 def _by_point(slices: pl.DataFrame) -> pl.DataFrame:
-    """Per row, leg, direction and point: packet-weighted loss in %, packets, silence; MOS of one method only."""
+    """Per row, leg, direction and point: packet-weighted loss in %, packets, silence.
+
+    MOS of one method only.
+    """
     counted = pl.col("packets_expected").is_not_null() & pl.col("packets_lost").is_not_null()
     expected, lost = (pl.col(n).filter(counted).sum() for n in ("packets_expected", "packets_lost"))
     rank = pl.col("mos_method").replace_strict(_METHODS, default=3, return_dtype=pl.Int64)
@@ -145,8 +152,8 @@ def _gain(direction: str, point: str, before: tuple[str, ...]) -> pl.Expr:
 def _add_transport_loss(work: Workspace) -> None:
     """`s1u_loss`: the loss that begins at S1-U (DRP-17, MOS-18).
 
-    Loss that was there before S1-U belongs to the segment where it began (MOS-05): downlink loss already seen at
-    the SBC or far end, uplink loss seen at the phone, or made on an air interface that is beyond its limits.
+    Loss that was there before S1-U belongs to the segment where it began (MOS-05): downlink loss already seen
+    at the SBC or far end, uplink loss seen at the phone, or made on an air interface beyond its limits.
     """
     up, down = _gain("uplink", "s1u", ("ue",)), _gain("downlink", "s1u", ("sbc", "far_end"))
     air = pl.any_horizontal(
@@ -194,7 +201,7 @@ def _first_lossy(limit: float) -> pl.Expr:
     """
 
     def first(direction: str, order: tuple[str, ...]) -> pl.Expr:
-        chain = pl.when(pl.lit(False)).then(pl.lit(None, dtype=pl.String))
+        chain: Then | ChainedThen = pl.when(pl.lit(False)).then(pl.lit(None, dtype=pl.String))
         for point in order:
             chain = chain.when(pl.col(f"_{direction}_{point}") >= limit).then(pl.lit(point))
         return chain.otherwise(pl.lit(None, dtype=pl.String))
@@ -226,7 +233,7 @@ def _add_silence(work: Workspace, slices: pl.DataFrame) -> None:
 
 
 def _add_timing_advance(work: Workspace, slices: pl.DataFrame) -> None:
-    """`uplink_ta_commands` and `uplink_ta_loss` of the own uplink slice with the most nearly equal TA commands."""
+    """Add `uplink_ta_commands`, `uplink_ta_loss`: own uplink slice with the most nearly equal TA commands."""
     uplink = slices.filter(
         (pl.col("direction") == "uplink") & pl.col("own") & pl.col("similar_ta_commands").is_not_null()
     )
@@ -237,7 +244,10 @@ def _add_timing_advance(work: Workspace, slices: pl.DataFrame) -> None:
 
 
 def _add_direction(work: Workspace, points: pl.DataFrame) -> None:
-    """`bad_direction`: where loss or silence of the own call is worse, as the speaker of the own leg sees it."""
+    """`bad_direction`: where loss or silence of the own call is worse.
+
+    As the speaker of the own leg sees it.
+    """
     # What the other leg sends up comes down to the own leg.
     flipped = pl.col("direction").replace({"uplink": "downlink", "downlink": "uplink"})
     seen = pl.when(pl.col("own")).then("direction").otherwise(flipped)
@@ -256,11 +266,14 @@ def _add_direction(work: Workspace, points: pl.DataFrame) -> None:
     work.derive(
         bad_direction=pl.when(pl.col("_up").is_null() & pl.col("_down").is_null())
         .then(pl.lit(None, dtype=pl.String))
-        .when((up < limit) & (down < limit)).then(pl.lit("none"))
-        .when(up > 2 * down).then(pl.lit("uplink"))
-        .when(down > 2 * up).then(pl.lit("downlink"))
+        .when((up < limit) & (down < limit))
+        .then(pl.lit("none"))
+        .when(up > 2 * down)
+        .then(pl.lit("uplink"))
+        .when(down > 2 * up)
+        .then(pl.lit("downlink"))
         .otherwise(pl.lit("both"))
-    )  # fmt: skip
+    )
     work.frame = work.frame.drop("_up", "_down")
 
 

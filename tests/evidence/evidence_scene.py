@@ -26,9 +26,12 @@ def minutes(n: float) -> datetime:
 
 
 def table(kind: str, rows: Sequence[Row]) -> pl.DataFrame:
-    """Rows with every column of the schema: what a row does not name is empty, what `absent` names is unseen."""
+    """Rows with every column of the schema.
+
+    What a row does not name is empty, what `absent` names is unseen.
+    """
     schema = load_schemas()[kind].polars_schema()
-    full = [{**{"absent": []}, **row} for row in rows]
+    full = [{"absent": [], **row} for row in rows]
     return pl.DataFrame(full, schema=schema) if full else pl.DataFrame(schema=schema)
 
 
@@ -134,7 +137,10 @@ Scene = Callable[..., Look]
 
 @pytest.fixture
 def scene() -> Scene:
-    """Build evidence: `ticket` = one dict or a list, other record kinds = lists of dicts, `kpi` = readings."""
+    """Build evidence: `ticket` = one dict or a list, other record kinds = lists of dicts.
+
+    `kpi` = readings.
+    """
 
     def make(
         ticket: Row | Sequence[Row] | None = None,

@@ -22,8 +22,15 @@ CALL = a_call(t_end=minutes(2))
 
 
 @pytest.mark.parametrize(
-    "text", ["SCSCF3.ims.net", "sip:scscf3.ims.net", "sip:scscf3.ims.net:5060;lr", "<sips:scscf3.ims.net>", " scscf3.ims.net:36412"]
-)  # fmt: skip
+    "text",
+    [
+        "SCSCF3.ims.net",
+        "sip:scscf3.ims.net",
+        "sip:scscf3.ims.net:5060;lr",
+        "<sips:scscf3.ims.net>",
+        " scscf3.ims.net:36412",
+    ],
+)
 def test_names_of_nodes_compare_without_case_scheme_port_and_parameters(text: str) -> None:
     assert pl.select(node_name(pl.lit(text))).item() == "scscf3.ims.net"
 
@@ -39,14 +46,24 @@ def test_the_site_is_the_enb_id_of_the_ecgi() -> None:
 @pytest.mark.parametrize(
     ("ticket", "records", "cell", "told_by"),
     [
-        ({"ecgi": THIRD}, {"call": [a_call(last_ecgi=NEXT)], "registration": [an_attempt(ecgi=SISTER)]}, NEXT, "call"),
+        (
+            {"ecgi": THIRD},
+            {"call": [a_call(last_ecgi=NEXT)], "registration": [an_attempt(ecgi=SISTER)]},
+            NEXT,
+            "call",
+        ),
         ({"ecgi": THIRD}, {"call": [a_call()], "registration": [an_attempt(ecgi=SISTER)]}, CELL, "call"),
         ({"ecgi": THIRD}, {"registration": [an_attempt(ecgi=SISTER)]}, SISTER, "registration"),
-        ({"category": "registration"}, {"call": [a_call()], "registration": [an_attempt(ecgi=SISTER)]}, SISTER, "registration"),
+        (
+            {"category": "registration"},
+            {"call": [a_call()], "registration": [an_attempt(ecgi=SISTER)]},
+            SISTER,
+            "registration",
+        ),
         ({"ecgi": THIRD}, {}, THIRD, "ticket"),
         ({}, {}, None, None),
     ],
-)  # fmt: skip
+)
 def test_the_serving_cell(
     scene: Scene, ticket: Any, records: Any, cell: str | None, told_by: str | None
 ) -> None:
@@ -156,8 +173,16 @@ def test_alarms_elsewhere_say_that_there_is_none_here(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["alarm.service_affecting", "alarm_distance_h", "alarm_on_core_node", "alarm_sites", "enb_alarm_in_call", "equipment_alarm_near"]
-)  # fmt: skip
+    "name",
+    [
+        "alarm.service_affecting",
+        "alarm_distance_h",
+        "alarm_on_core_node",
+        "alarm_sites",
+        "enb_alarm_in_call",
+        "equipment_alarm_near",
+    ],
+)
 def test_without_any_alarm_record_nothing_is_known_about_alarms(scene: Scene, name: str) -> None:
     look = scene(call=[CALL])
     assert look[name] is None
@@ -299,7 +324,10 @@ def test_status_and_distance_of_a_change_at_the_complaint_time(
     assert (look["change_status_at"], look["change_distance_h"]) == (status, pytest.approx(distance))
 
 
-@pytest.mark.parametrize(("objects", "related"), [(["1"], True), ([NEXT], True), (["9811"], True), (["SCSCF-3"], True), (["SCSCF-4"], False), ([], False)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("objects", "related"),
+    [(["1"], True), ([NEXT], True), (["9811"], True), (["SCSCF-3"], True), (["SCSCF-4"], False), ([], False)],
+)
 def test_a_change_names_cells_sites_areas_or_nodes(scene: Scene, objects: list[str], related: bool) -> None:
     call = a_call(scscf_name="scscf3.ims.net")
     cells = [{"ecgi": CELL, "tac": 9811}]

@@ -52,10 +52,18 @@ def test_without_a_number_no_distance_is_known(scene: Scene) -> None:
     ("category", "fits"),
     [
         ("access", {"final_status": 503}),
-        ("drop", {"final_status": 200, "t_200": minutes(5), "t_end": minutes(9), "reasons": '[{"protocol":"S1AP-RNL","cause":21,"text":""}]'}),
+        (
+            "drop",
+            {
+                "final_status": 200,
+                "t_200": minutes(5),
+                "t_end": minutes(9),
+                "reasons": '[{"protocol":"S1AP-RNL","cause":21,"text":""}]',
+            },
+        ),
         ("csfb", {"csfb_flag": True}),
     ],
-)  # fmt: skip
+)
 def test_a_call_that_ended_as_complained_about_goes_before_a_nearer_one(
     scene: Scene, category: str, fits: dict[str, object]
 ) -> None:

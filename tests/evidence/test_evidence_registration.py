@@ -127,11 +127,22 @@ def good(**fields: Any) -> dict[str, Any]:
         ([good(deregistered_by="hss")], False),
         ([{**good(), "expires": 600}], False),
         ([{**good(), "expires": None}], None),
-        ([good(), an_attempt(id="bye", started_at=minutes(-5), registration_type="user_deregistration", final_status=200)], False),
+        (
+            [
+                good(),
+                an_attempt(
+                    id="bye",
+                    started_at=minutes(-5),
+                    registration_type="user_deregistration",
+                    final_status=200,
+                ),
+            ],
+            False,
+        ),
         ([EARLY], False),
         ([], None),
     ],
-)  # fmt: skip
+)
 def test_registered_before_the_call(
     scene: Scene, history: list[dict[str, Any]], expected: bool | None
 ) -> None:
