@@ -12,7 +12,9 @@ from rich.progress import Progress
 
 from callcause_error import CallcauseError
 
-out = Console(soft_wrap=not sys.stdout.isatty())
+PIPE_WIDTH = 220
+
+out = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
 err = Console(stderr=True, soft_wrap=True)
 
 

@@ -26,6 +26,11 @@ from diagnosis.engine import diagnose as diagnose_batch
 from diagnosis.result import DiagnosisBatch
 from runbooks.loader import load_runbooks
 
+WORST_COLUMNS = [
+    "rank", "entity", "period_start", "value", "unit", "samples", "limit", "baseline", "z", "hours_in_a_row",
+    "persistent", "reason",
+]  # fmt: skip
+
 
 def run(
     store_path: Path,
@@ -134,8 +139,10 @@ def worst(store_path: Path, kpi: str, at: str | None, top: int) -> None:
     if not isinstance(moment, datetime):
         raise CallcauseError("the store holds no hour of this KPI", key=kpi)
     rows = worst_cells(hourly, catalogue, kpi, moment, top)
-    table = Table(*rows.columns, box=None, pad_edge=False)
-    for row in rows.iter_rows():
+    if rows.is_empty():
+        say(f"no cell is beyond limit or baseline of {kpi} in the hour of {moment:%Y-%m-%d %H:%M} UTC")
+    table = Table(*WORST_COLUMNS, box=None, pad_edge=False)
+    for row in rows.select(WORST_COLUMNS).iter_rows():
         table.add_row(*(_cell(value) for value in row))
     out.print(table)
 

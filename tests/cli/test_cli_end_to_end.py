@@ -181,8 +181,15 @@ def test_evaluate_prints_the_figures_per_category(network: Path) -> None:
 
 
 def test_worst_lists_cells_with_their_baseline(network: Path) -> None:
-    done = callcause("worst", "--store", network / "store", "--kpi", "rrc_connection_setup_success_ratio")
-    assert re.search(r"\d{3}-\d{2}-\d+-\d+", done.stdout)
+    kpis = ("ul_interference_per_prb", "pdcp_loss_ratio_ul_qci1", "prb_utilisation", "mr_coverage_ratio")
+    lists = [callcause("worst", "--store", network / "store", "--kpi", kpi).stdout for kpi in kpis]
+    assert all("baseline" in text for text in lists)
+    assert any(re.search(r"\d{3}-\d{2}-\d+-\d+", text) for text in lists)
+
+
+def test_worst_refuses_an_unknown_kpi_with_a_suggestion(network: Path) -> None:
+    done = callcause("worst", "--store", network / "store", "--kpi", "prb_utilization", expect=2)
+    assert "prb_utilisation" in done.stderr
 
 
 @pytest.mark.parametrize(
