@@ -1,4 +1,4 @@
-"""Accuracy on seeds that no weight was set from: simulate, ingest, diagnose, evaluate; figures in all and by group.
+"""Accuracy on seeds that no weight was set from: simulate, ingest, diagnose, evaluate; in all and by group.
 
     python bench/accuracy.py --seeds 101-105 --cells 150 --tickets 200
 
@@ -103,9 +103,8 @@ def main() -> None:
             pairs.append((seed, truth, results))
             score = evaluate(truth, results).scores["all"]
             times = "  ".join(f"{name} {value:.1f} s" for name, value in seconds.items())
-            print(
-                f"seed {seed}: top-1 {100 * (score.top1 or 0):.1f} %  top-3 {100 * (score.top3 or 0):.1f} %  {times}"
-            )
+            shares = f"top-1 {100 * (score.top1 or 0):.1f} %  top-3 {100 * (score.top3 or 0):.1f} %"
+            print(f"seed {seed}: {shares}  {times}")
         evaluation = evaluate(*pooled(pairs, home))
         print(f"\nall seeds ({options.seeds}; {options.cells} cells, {options.tickets} tickets each)")
         print(evaluation.table())

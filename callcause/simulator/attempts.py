@@ -287,6 +287,7 @@ def joined(first: Attempts, second: Attempts) -> Attempts:
 
 
 def registrations(
+    calls: Attempts,
     network: Network,
     people: Population,
     incidents: list[Incident],
@@ -305,6 +306,7 @@ def registrations(
     _meet(a, incidents, people, "registration", rng)
     a.event[people.legacy[people.model[a.user]]] = "reg_never_tries"
     rows = [row for incident in incidents for row in _own_registrations(incident, people, rng)]
+    others = _registered_peers(calls, incidents, people, serving, rng)
     own = _blank(
         np.array([r[1] for r in rows]), np.array([r[0].customer for r in rows]), people, serving, rng
     )
@@ -314,7 +316,21 @@ def registrations(
         if is_own:
             own.ticket[row], own.edge_db[row] = incident.ticket, incident.edge_db
             own.hidden[row] = incident.removed == "registration"
-    return joined(own, a)
+    return joined(joined(own, others), a)
+
+
+def _registered_peers(
+    calls: Attempts,
+    incidents: list[Incident],
+    people: Population,
+    serving: dict[str, NDArray[np.int64]],
+    rng: np.random.Generator,
+) -> Attempts:
+    """Register the other party of every call complained of, as a phone in service is."""
+    rows = np.flatnonzero((calls.ticket >= 0) & (calls.peer >= len(incidents)))
+    rows = rows[~people.legacy[people.model[calls.peer[rows]]]]
+    times = np.maximum(30.0, calls.time[rows] - rng.uniform(300, 1500, len(rows)))
+    return _blank(times, calls.peer[rows], people, serving, rng)
 
 
 def _own_registrations(

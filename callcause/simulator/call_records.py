@@ -64,7 +64,9 @@ def set_radio(
 ) -> NDArray[np.float64]:
     """Set the last radio measurements of a leg; return its air loss, columns uplink and downlink."""
     lost = state.at("coverage_loss_db", cell, time) + edge_db
-    rsrp = network.mean_rsrp[cell] + rng.normal(0, radio.SHADOWING_DB * 0.8, len(cell)) - lost
+    shadow = rng.normal(0, radio.SHADOWING_DB * 0.8, len(cell))
+    shadow = np.where(edge_db > 0, -np.abs(shadow), shadow)  # who stands at the edge stands in a shadow
+    rsrp = network.mean_rsrp[cell] + shadow - lost
     other = network.strongest_other[cell] + rng.normal(0, 2.5, len(cell)) - 0.8 * lost
     hour = np.clip((time // 3600).astype(int), 0, state.hours - 1)
     load = state.at("load_scale", cell, time) * state.profile[hour]

@@ -143,20 +143,21 @@ SYMPTOMS: dict[str, Speech] = {
             "calls always go over 2G instead of 4G",
         ),
     },
-    "csfb_stage": {
-        "zh": (
-            "打电话回落2G要等十几秒才接通",
-            "回落到2G后呼叫失败",
-            "打完电话很久都回不到4G",
-            "来电回落2G就漏接了",
-            "待机的时候自己跳到2G",
-        ),
+    "csfb_slow": {
+        "zh": ("打电话回落2G要等十几秒才接通", "拨号以后变成2G,半天才接通", "接通特别慢,要先掉到2G"),
         "en": (
             "the fallback to 2G takes ages before it rings",
+            "it changes to 2G and only then connects, very slow",
+            "calls take long to start because the phone falls to 2G",
+        ),
+    },
+    "csfb_failed": {
+        "zh": ("回落到2G后呼叫失败", "电话一打就掉到2G然后打不通", "来电回落2G就漏接了", "回落以后接不通"),
+        "en": (
             "fallback to 2G and then the call fails",
-            "after a call it does not return to 4G",
-            "incoming calls are missed when it falls to 2G",
-            "the idle phone goes to 2G by itself",
+            "it falls to 2G and the call does not get through",
+            "calls are missed when it falls to 2G",
+            "the fallback call fails every time",
         ),
     },
     "out_of_scope": {
@@ -206,7 +207,7 @@ def symptom(category: str, cause: str, kind: str, role: str, language: str, rng:
         return _pick(SYMPTOMS["out_of_scope"][language], rng)
     if category == "csfb":
         return _pick(
-            STAGE.get(cause, SYMPTOMS["csfb_stage" if kind == "stage" else "csfb_why"])[language], rng
+            STAGE.get(cause, SYMPTOMS[kind if kind.startswith("csfb_") else "csfb_why"])[language], rng
         )
     if category == "access" and role == "mt":
         return _pick(MT[language], rng)

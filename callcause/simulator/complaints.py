@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from callcause.simulator.complaint_text import complaint, symptom
+from callcause.simulator.csfb_flow import FALLBACKS
 from callcause.simulator.faults.injection import Incident
 from callcause.simulator.period import Period
 from callcause.simulator.subscribers import Population
@@ -113,6 +114,13 @@ def _answers(incident: Incident, category: str, people: Population, rng: np.rand
     return answers
 
 
+def _kind(incident: Incident) -> str:
+    """Say what the customer notices of a fallback: that it happens, that it is slow, or that it fails."""
+    if incident.fault.text != "stage":
+        return incident.fault.text
+    return "csfb_slow" if FALLBACKS[incident.event].alerting_s else "csfb_failed"
+
+
 def _row(
     incident: Incident, category: str, network: Network, people: Population, rng: np.random.Generator
 ) -> Row:
@@ -120,7 +128,7 @@ def _row(
     language = "zh" if rng.random() < 0.6 else "en"
     number = str(people.columns["msisdn"][incident.customer])
     core = (
-        symptom(category, fault.cause, fault.text, incident.role, language, rng)
+        symptom(category, fault.cause, _kind(incident), incident.role, language, rng)
         if category != "other"
         else symptom("other", fault.cause, "out_of_scope", "mo", language, rng)
     )

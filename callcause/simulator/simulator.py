@@ -104,7 +104,7 @@ def _write_records(
     )
     write_parquet(frame(records.slices(streams["voice"]), period), folder / "records" / "voice_slice.parquet")
     attempts = registrations(
-        network, people, incidents, period, state.profile, serving, streams["registrations"]
+        calls, network, people, incidents, period, state.profile, serving, streams["registrations"]
     )
     table = registration_records(attempts, network, people, state, streams["registration records"])
     registered = _with_bad_rows(frame(table, period), "rsrp", "n/a dBm", people)

@@ -19,7 +19,7 @@ DROP: tuple[Fault, ...] = (
         hazard=(0.3, 0.7),
         cell={"unavailable_s": (500.0, 1500.0), "drop": (0.01, 0.05)},
         alarms=(Alarm("enb", "eNodeB reset", "critical"),),
-        before_h=(0.02, 0.05),
+        before_h=(-0.004, -0.002),
         lasts_h=(0.3, 0.8),
     ),
     D(
@@ -29,7 +29,7 @@ DROP: tuple[Fault, ...] = (
         hazard=(0.3, 0.7),
         cell={"unavailable_s": (500.0, 2200.0)},
         alarms=(Alarm("cell", "cell out of service", "major"),),
-        before_h=(0.02, 0.05),
+        before_h=(-0.004, -0.002),
         lasts_h=(0.3, 1.0),
     ),
     D(
@@ -39,7 +39,7 @@ DROP: tuple[Fault, ...] = (
         hazard=(0.2, 0.6),
         cell={"transport_loss": (1.0, 6.0), "transport_jitter_ms": (10.0, 40.0), "drop": (0.004, 0.02)},
         alarms=(Alarm("link", "S1 link down", "major", "communicationsAlarm", "loss of signal"),),
-        before_h=(0.03, 0.08),
+        before_h=(-0.004, -0.002),
         lasts_h=(0.2, 0.6),
     ),
     D(

@@ -62,7 +62,8 @@ def _when(
     first = period.days * 24 - 24 * days
     if "area_outage" in fault.changes or "planned_cell" in fault.changes:
         return float((first + 24 * rng.integers(0, days) + rng.uniform(*QUIET_H)) * 3600)
-    hours = np.array([h for h in range(first, period.hours) if 9 <= h % 24 <= 21])
+    latest = 11 if _is_outage(fault) else 21  # incidents of core nodes leave the rest of the day calm
+    hours = np.array([h for h in range(first, period.hours) if 9 <= h % 24 <= latest])
     hour = rng.choice(hours, p=profile[hours] / profile[hours].sum())
     return float((hour + rng.random()) * 3600)
 
@@ -76,6 +77,11 @@ class Places:
         self.faulty: dict[int, int] = {}
         self.sites: dict[int, int] = {}
         self.busy: dict[int, list[tuple[float, float]]] = {}
+        self.outages: list[tuple[float, float]] = []
+
+    def calm(self, at: float) -> bool:
+        """Whether no incident of a core node is near."""
+        return all(at < start - GUARD_S or at > end + GUARD_S for start, end in self.outages)
 
     def faulty_cell(self) -> int:
         """Take a cell without a fault, on the site with the fewest."""
@@ -115,13 +121,23 @@ def plan(
     places = Places(network, rng)
     faults = deal(tickets, rng)
     incidents: dict[int, Incident] = {}
-    ranked = sorted(
-        range(tickets),
-        key=lambda i: ("cell", "node").index(faults[i].scope) if faults[i].scope in ("cell", "node") else 2,
-    )
+    ranked = sorted(range(tickets), key=lambda i: _rank(faults[i]))
     for ticket in ranked:
         incidents[ticket] = _place(ticket, faults[ticket], places, period, tickets, profile)
     return [incidents[i] for i in range(tickets)], places
+
+
+def _rank(fault: Fault) -> int:
+    """Order of placing: incidents of core nodes, then cells, then nodes, then everybody else."""
+    if _is_outage(fault):
+        return 0
+    return {"cell": 1, "node": 2}.get(fault.scope, 3)
+
+
+def _is_outage(fault: Fault) -> bool:
+    """Tell whether this takes service from many: an incident of a core node, or planned work on one."""
+    stops_service = any(alarm.service_affecting for alarm in fault.alarms) or "planned_node" in fault.changes
+    return fault.scope == "node" and stops_service
 
 
 def _place(
@@ -129,6 +145,10 @@ def _place(
 ) -> Incident:
     rng, network = places.rng, places.network
     at = _when(fault, period, profile, tickets, rng)
+    for _ in range(24 if fault.text == "no_record" else 0):
+        if places.calm(at):
+            break
+        at = _when(fault, period, profile, tickets, rng)
     start = max(0.0, at - 3600.0 * rng.uniform(*fault.before_h))
     end = at + 3600.0 * rng.uniform(*fault.lasts_h)
     node, pool = -1, ""
@@ -137,11 +157,15 @@ def _place(
         if fault.node_type == "as":
             nodes = [n for n in nodes if network.nodes[n].node_id.startswith("MMTEL")]
         node = places.faulty_node(nodes, start, end)
+        if _is_outage(fault):
+            places.outages.append((start, end))
         pool = network.nodes[node].pool if fault.node_type == "mme" else ""
     cell = places.faulty_cell() if fault.scope == "cell" else places.good_cell(pool)
     role = fault.role if fault.role != "any" else ("mo", "mt")[int(rng.random() < 0.35)]
     plain = not (fault.user or fault.config or fault.changes or fault.alarms or fault.answers)
-    removed = fault.decisive if fault.decisive and plain and rng.random() < REMOVED_SHARE else ""
+    # Without its own record a ticket near an incident could as well belong to that: the truth would be a guess.
+    hidden = plain and places.calm(at) and rng.random() < REMOVED_SHARE
+    removed = fault.decisive if hidden else ""
     return Incident(
         ticket,
         fault,
