@@ -1,9 +1,11 @@
 """Reads of the store: one cell's 30 KPIs over four weeks, and 100,000 moments with their baselines.
 
-`python -m bench.store_read [--cells N] [--moments N]`. One cell is read from a shard of the size that it has in a
-network of 10,000 cells (quarter-hours, 28 days). Peer of the same run: the same rows as one Parquet file an hour,
-read by one scan with the same filter and formulas. The moments are read from hourly shards of all the cells; their
-peer is an equi-join of the same keys with the same rows.
+`python -m bench.store_read [--cells N] [--moments N]`.
+
+One cell is read from a shard of the size that it has in a network of 10,000 cells (quarter-hours, 28 days).
+Peer of the same run: the same rows as one Parquet file an hour, read by one scan with the same filter and
+formulas. The moments are read from hourly shards of all the cells; their peer is an equi-join of the same
+keys and rows.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ def names(count: int) -> list[str]:
 
 
 def kpi_ids(count: int) -> list[str]:
-    """The first KPIs of cells that a formula computes."""
+    """Pick the first KPIs of cells that a formula computes."""
     catalogue = load_catalogue()
     chosen = [k for k in catalogue.cell_ids if k in catalogue.computed_ids and not catalogue.kpi(k).parts]
     return chosen[:count]

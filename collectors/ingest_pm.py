@@ -192,7 +192,7 @@ class _Rows:
         """Take rows of the file that is being read; much is written out to bound the memory."""
         if frame.height:
             self._own.setdefault(kind, []).append(frame)
-            self._own_bytes += frame.estimated_size()
+            self._own_bytes += int(frame.estimated_size())
         if self._own_bytes > PART_BYTES:
             self._own_written += self._write(self._own)
             self._own, self._own_bytes = {}, 0

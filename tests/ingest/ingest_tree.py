@@ -28,10 +28,13 @@ def pm_file(begin: datetime, cells: range, *, suspect: bool = False, attempts: i
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         '<measCollecFile xmlns="http://www.3gpp.org/ftp/specs/archive/32_series/32.435#measCollec">'
-        f'<fileHeader fileFormatVersion="32.435 V10.0" vendorName="VendorA"><measCollec beginTime="{begin.isoformat()}"/>'
-        '</fileHeader><measData><managedElement localDn="ManagedElement=345678"/><measInfo measInfoId="i">'
-        f'<job jobId="1"/><granPeriod duration="PT900S" endTime="{end}"/><repPeriod duration="PT900S"/>{types}'
-        f'{values}</measInfo></measData><fileFooter><measCollec endTime="{end}"/></fileFooter></measCollecFile>\n'
+        '<fileHeader fileFormatVersion="32.435 V10.0" vendorName="VendorA">'
+        f'<measCollec beginTime="{begin.isoformat()}"/></fileHeader>'
+        '<measData><managedElement localDn="ManagedElement=345678"/><measInfo measInfoId="i">'
+        f'<job jobId="1"/><granPeriod duration="PT900S" endTime="{end}"/>'
+        f'<repPeriod duration="PT900S"/>{types}'
+        f'{values}</measInfo></measData><fileFooter><measCollec endTime="{end}"/></fileFooter>'
+        "</measCollecFile>\n"
     )
 
 

@@ -1,6 +1,7 @@
 """Forks ingests and kills them: a process of its own, so that no thread of the tests is forked.
 
-Nothing here runs a query before the fork, so polars has started no thread of its pool. Reads lines of JSON (`store`, `tree`, and `after_s` or `at_event`), answers each with how the ingest ended.
+Nothing here runs a query before the fork, so polars has started no thread of its pool. Reads lines of JSON
+(`store`, `tree`, and `after_s` or `at_event`) and answers each with how the ingest ended.
 """
 
 from __future__ import annotations

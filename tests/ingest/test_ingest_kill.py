@@ -98,7 +98,7 @@ def test_an_ingest_that_is_killed_at_any_moment_and_run_again_ends_like_an_undis
     assert kills >= KILLS
 
 
-def test_two_ingests_of_the_same_files_at_once_store_everything_once(tmp_path: Path) -> None:
+def test_two_ingests_of_the_same_files_at_once_store_everything_once(tmp_path: Path, host: Host) -> None:
     tree = tmp_path / "tree"
     write_tree(tree)
     hosts = [Host(), Host()]
@@ -112,8 +112,6 @@ def test_two_ingests_of_the_same_files_at_once_store_everything_once(tmp_path: P
         assert one.process.stdin is not None
         one.process.stdin.close()
         one.process.wait()
-    assert not Host.ingest(calm := Host(), tmp_path / "calm", tree)
-    calm.process.stdin.close()  # type: ignore[union-attr]
-    calm.process.wait()
+    assert not host.ingest(tmp_path / "calm", tree)
     with Store.open(tmp_path / "both") as both, Store.open(tmp_path / "calm") as once:
         assert content(both) == content(once)

@@ -20,8 +20,8 @@ from store_rows import (
     SUCCESSES,
     cells,
     counter_rows,
-    keys,
     kept_rows,
+    keys,
     record,
     source,
 )
