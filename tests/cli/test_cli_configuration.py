@@ -50,6 +50,6 @@ def test_a_missing_file_is_one_clear_error(tmp_path: Path) -> None:
 
 
 def test_a_limit_of_an_unknown_check_is_refused_with_a_suggestion(tmp_path: Path) -> None:
-    settings = load_configuration(write(tmp_path, "[diagnosis.thresholds.MOS-7]\nx = 1.0\n"))
+    settings = load_configuration(write(tmp_path, "[diagnosis.thresholds.MOS-077]\nx = 1.0\n"))
     with pytest.raises(UsageError, match="MOS-07"):
         settings.diagnosis.limits(load_runbooks())
