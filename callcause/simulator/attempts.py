@@ -105,7 +105,8 @@ def steer_customers(
             if incident.node in options:
                 serving[kind][customer] = incident.node
                 continue
-            free = [n for n in options if places.free_at(n, incident.at, incident.at, GUARD_S)] or options
+            free = [n for n in options if places.free_at(n, incident.at, incident.at, GUARD_S)]
+            free = free or [n for n in options if places.in_service(n, incident.at)] or options
             serving[kind][customer] = free[int(rng.integers(0, len(free)))]
 
 

@@ -66,29 +66,20 @@ def model_table(people: Population, period: Period) -> pl.DataFrame:
     return frame(people.models, period)
 
 
-def volume_table(network: Network) -> pl.DataFrame:
-    """Record `ticket_volume`: what is normal here, by cell, site, tracking area, S-CSCF and region."""
-    rows: list[Row] = []
-    for ecgi in network.cells["ecgi"]:
-        rows.append({"key_type": "cell", "key": str(ecgi), "tickets_per_day": 0.08})
-    rows += [
-        {"key_type": "site", "key": str(e), "tickets_per_day": 0.25}
-        for e in np.unique(network.cells["enb_id"])
+def volume_table(network: Network, per_day: float) -> pl.DataFrame:
+    """Record `ticket_volume`: the `per_day` tickets of the region, shared out to its parts."""
+    keys: dict[str, list[str]] = {
+        "cell": [str(ecgi) for ecgi in network.cells["ecgi"]],
+        "site": [str(enb) for enb in np.unique(network.cells["enb_id"])],
+        "tac": [str(tac) for tac in np.unique(network.cells["tac"])],
+        "scscf": [network.nodes[n].node_id for n in network.of_type("scscf")],
+        "region": ["0871"],
+    }
+    rows = [
+        {"key_type": kind, "key": key, "tickets_per_day": round(per_day / len(members), 4)}
+        for kind, members in keys.items()
+        for key in members
     ]
-    per_tac = network.size / max(1, len(np.unique(network.cells["tac"]))) * 0.5
-    rows += [
-        {"key_type": "tac", "key": str(t), "tickets_per_day": round(per_tac, 2)}
-        for t in np.unique(network.cells["tac"])
-    ]
-    rows += [
-        {
-            "key_type": "scscf",
-            "key": network.nodes[n].node_id,
-            "tickets_per_day": round(network.size * 0.1, 2),
-        }
-        for n in network.of_type("scscf")
-    ]
-    rows.append({"key_type": "region", "key": "0871", "tickets_per_day": round(network.size * 0.9, 1)})
     return pl.DataFrame(rows)
 
 

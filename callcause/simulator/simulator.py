@@ -132,7 +132,7 @@ def _write_inventory(
     write_csv(inventory.node_table(network), home / "node.csv")
     write_csv(inventory.subscriber_table(people, period), home / "subscriber.csv")
     write_csv(inventory.model_table(people, period), home / "device_model.csv")
-    write_csv(inventory.volume_table(network), home / "ticket_volume.csv")
+    write_csv(inventory.volume_table(network, float(len(incidents))), home / "ticket_volume.csv")
     write_csv(
         inventory.alarm_table(incidents, network, period, streams["alarms"]), folder / "events" / "alarm.csv"
     )

@@ -293,7 +293,7 @@ def _numbered(node_type: str, label: str, host: str, count: int, **more: Any) ->
 
 def core_nodes(cells: Rows, size: int, tickets: int) -> list[Node]:
     """Core and IMS nodes; more of them where more users and more complaints are served."""
-    more = size // 500 + tickets // 160
+    more = size // 500 + tickets // 60
     nodes: list[Node] = []
     for node_type, label, host, count in (
         ("mme", "MME", "mme", 6 + more),

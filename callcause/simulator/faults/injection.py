@@ -76,29 +76,45 @@ class Places:
         self.order = list(rng.permutation(network.size))
         self.faulty: dict[int, int] = {}
         self.sites: dict[int, int] = {}
+        self.closed: set[int] = set()
         self.busy: dict[int, list[tuple[float, float]]] = {}
-        self.outages: list[tuple[float, float]] = []
+        self.outages: list[tuple[int, float, float]] = []
 
     def calm(self, at: float) -> bool:
         """Whether no incident of a core node is near."""
-        return all(at < start - GUARD_S or at > end + GUARD_S for start, end in self.outages)
+        return all(at < start - GUARD_S or at > end + GUARD_S for _, start, end in self.outages)
 
-    def faulty_cell(self) -> int:
-        """Take a cell without a fault, on the site with the fewest."""
-        free = [c for c in self.order if c not in self.faulty] or self.order
+    def in_service(self, node: int, at: float) -> bool:
+        """Whether the node itself has no incident and no work near an instant."""
+        return all(n != node or at < start - GUARD_S or at > end + GUARD_S for n, start, end in self.outages)
+
+    def faulty_cell(self, alone: bool) -> int:
+        """Take a cell without a fault on the site with the fewest; `alone` closes the site for the others."""
+        open_cells = [c for c in self.order if int(self.network.site[c]) not in self.closed]
+        free = [c for c in open_cells if c not in self.faulty] or open_cells or self.order
         cell = int(min(free, key=lambda c: self.sites.get(int(self.network.site[c]), 0)))
         self.faulty[cell] = self.faulty.get(cell, 0) + 1
+        self._count(cell)
+        if alone:
+            self.closed.add(int(self.network.site[cell]))
+        return cell
+
+    def _count(self, cell: int) -> None:
         site = int(self.network.site[cell])
         self.sites[site] = self.sites.get(site, 0) + 1
-        return cell
 
     def good_cell(self, pool: str = "") -> int:
         """Take a cell without a fault (where one is left), of an MME pool when one is asked for."""
-        cells = np.arange(self.network.size)
-        if pool:
-            cells = cells[self.network.cells["mme_pool"] == pool]
-        good = [int(c) for c in cells if c not in self.faulty] or [int(c) for c in cells] or [0]
-        return good[int(self.rng.integers(0, len(good)))]
+        cells = (
+            np.flatnonzero(self.network.cells["mme_pool"] == pool) if pool else np.arange(self.network.size)
+        )
+        usable = [int(c) for c in cells if int(self.network.site[c]) not in self.closed] or [0]
+        good = [c for c in usable if c not in self.faulty] or usable
+        fewest = min(self.sites.get(int(self.network.site[c]), 0) for c in good)
+        calm = [c for c in good if self.sites.get(int(self.network.site[c]), 0) == fewest]
+        cell = calm[int(self.rng.integers(0, len(calm)))]
+        self._count(cell)
+        return cell
 
     def free_at(self, node: int, start: float, end: float, guard: float = GUARD_S) -> bool:
         """Whether no fault of the node comes within `guard` of the window."""
@@ -131,7 +147,14 @@ def _rank(fault: Fault) -> int:
     """Order of placing: incidents of core nodes, then cells, then nodes, then everybody else."""
     if _is_outage(fault):
         return 0
-    return {"cell": 1, "node": 2}.get(fault.scope, 3)
+    if _closes_site(fault):
+        return 1
+    return {"cell": 2, "node": 3}.get(fault.scope, 4)
+
+
+def _closes_site(fault: Fault) -> bool:
+    """Tell whether the site raises an alarm that stops service: no other complaint is put there."""
+    return fault.scope == "cell" and any(alarm.service_affecting for alarm in fault.alarms)
 
 
 def _is_outage(fault: Fault) -> bool:
@@ -158,12 +181,12 @@ def _place(
             nodes = [n for n in nodes if network.nodes[n].node_id.startswith("MMTEL")]
         node = places.faulty_node(nodes, start, end)
         if _is_outage(fault):
-            places.outages.append((start, end))
+            places.outages.append((node, start, end))
         pool = network.nodes[node].pool if fault.node_type == "mme" else ""
-    cell = places.faulty_cell() if fault.scope == "cell" else places.good_cell(pool)
+    cell = places.faulty_cell(_closes_site(fault)) if fault.scope == "cell" else places.good_cell(pool)
     role = fault.role if fault.role != "any" else ("mo", "mt")[int(rng.random() < 0.35)]
     plain = not (fault.user or fault.config or fault.changes or fault.alarms or fault.answers)
-    # Without its own record a ticket near an incident could as well belong to that: the truth would be a guess.
+    # Near an incident a ticket without its own record could as well belong to that: no truth.
     hidden = plain and places.calm(at) and rng.random() < REMOVED_SHARE
     removed = fault.decisive if hidden else ""
     return Incident(
