@@ -18,9 +18,9 @@ TypeName = Literal["boolean", "integer", "float", "string", "datetime", "list"]
 class Name:
     """What is said about one derived name: its type, where it was read, and what it was made from.
 
-    `place` is a place key (`call`, `cell`, a KPI id, ...). `inputs` are names: the reason of the first unknown
-    one stands for this one when it is null. `known` names a boolean column that is true where a null says that
-    there is nothing to compare (an event that did not begin), which is a MISS and not NO_DATA.
+    `place` is a place key (`call`, `cell`, a KPI id, ...). `inputs` are names: the reason of the first
+    unknown one stands for this one when it is null. `known` names a boolean column that is true where a null
+    says that there is nothing to compare (an event that did not begin), which is a MISS and not NO_DATA.
     """
 
     type: TypeName

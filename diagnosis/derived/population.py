@@ -1,6 +1,6 @@
-"""The user's device model against its peers, and on-net calls against off-net ones (ACC-16, ACC-17.
+"""The user's device model against its peers, and on-net calls against off-net ones.
 
-DRP-18, MOS-20, CSF-20).
+Checks ACC-16, ACC-17, DRP-18, MOS-20, CSF-20.
 """
 
 from __future__ import annotations

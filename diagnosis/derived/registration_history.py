@@ -180,6 +180,9 @@ def _derive_restart(work: Workspace) -> None:
         restart_changed=_restart_events(work, "change"),
         users_fell=users < limit * before,
     )
+    # Not every work on a node restarts it: users that stayed say that this one did not.
+    stayed = (~pl.col("users_fell")).fill_null(False)
+    work.derive(restart_changed=pl.col("restart_changed") & ~stayed)
     parts = [pl.col(n) for n in ("restart_alarmed", "restart_changed", "users_fell")]
     work.derive(pcscf_restarted=pl.when(pl.col("edge_node").is_not_null()).then(any_known(*parts)))
 

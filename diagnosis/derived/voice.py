@@ -162,6 +162,10 @@ def _add_transport_loss(work: Workspace) -> None:
         (pl.col("ul_interference_per_prb") > work.settings.radio_noise_dbm).fill_null(False),
         (pl.col("pdcp_loss_ratio_ul_qci1") >= 5).fill_null(False),
         (pl.col("uplink_ta_commands") >= _TA_COMMANDS).fill_null(False),
+        (pl.col("prb_utilisation") >= 70).fill_null(False),
+        (pl.col("call.reestablishment_count") > 0).fill_null(False),
+        (pl.col("call.handover_failures") > 0).fill_null(False),
+        (pl.col("call.shortest_return") < 5).fill_null(False),
     )
     work.derive(
         s1u_loss=pl.max_horizontal(down, pl.when(air & up.is_not_null()).then(pl.lit(0.0)).otherwise(up))
@@ -173,7 +177,8 @@ def _add_own_points(work: Workspace) -> None:
     limits = work.settings
     ups = [pl.col(f"_uplink_{p}") for p in ("ue", "s1u", "sbc")]
     downs = [_gain("downlink", p, ("far_end",)) for p in ("ue", "s1u", "sbc")]
-    network = [pl.col("_uplink_s1u"), pl.col("_uplink_sbc")]
+    # Uplink loss at S1-U was made by phone and air; the cell checks below speak for the air.
+    network = [_gain("uplink", "sbc", ("ue", "s1u"))]
     network += [_gain("downlink", p, ("far_end",)) for p in ("s1u", "sbc")]
     cell_hits = [
         pl.col("pdcp_loss_ratio_ul_qci1") >= 5,

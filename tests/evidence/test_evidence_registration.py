@@ -217,6 +217,17 @@ def test_a_change_of_the_edge_node_counts_as_a_restart(scene: Scene) -> None:
     assert restarted(scene, change=[{**change, "status": "cancelled"}]) is False
 
 
+def test_a_change_that_lost_no_users_is_no_restart(scene: Scene) -> None:
+    change = {
+        "id": "CR",
+        "planned_start": minutes(-15),
+        "planned_end": minutes(-5),
+        "impacted_objects": ["PCSCF-1"],
+    }
+    kpi = {("PCSCF-1", "ims_registered_users"): {"": 990.0, "__base": 1000.0, "why": ""}}
+    assert restarted(scene, change=[{**change, "status": "done"}], kpi=kpi) is False
+
+
 @pytest.mark.parametrize(("users", "expected"), [(600.0, True), (950.0, False)])
 def test_a_fall_of_the_registered_users_counts_as_a_restart(
     scene: Scene, users: float, expected: bool

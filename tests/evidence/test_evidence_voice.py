@@ -82,7 +82,9 @@ CASES: list[tuple[str, Slices, Any]] = [
     ("far_end_mos", [a_slice(point="far_end", mos=2.5)], 2.5),
     ("far_end_mos", [a_slice(point="sbc", mos=2.5)], None),
     ("own_network_good", [lossy("uplink", "s1u", 0.2), lossy("uplink", "sbc", 0.2)], True),
-    ("own_network_good", [lossy("uplink", "s1u", 4.0)], False),
+    ("own_network_good", [lossy("uplink", "s1u", 0.0), lossy("uplink", "sbc", 4.0)], False),
+    ("own_network_good", [lossy("downlink", "s1u", 4.0)], False),
+    ("own_network_good", [lossy("uplink", "s1u", 4.0), lossy("uplink", "sbc", 4.0)], True),
     ("own_network_good", [lossy("uplink", "ue", 0.0)], None),
     (
         "first_lossy_segment",
