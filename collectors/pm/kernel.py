@@ -9,6 +9,9 @@ A position of -1 means such a row.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, Literal
+
 import numpy as np
 from numba import njit
 
@@ -32,12 +35,24 @@ _QUOTE, _AMPERSAND, _SLASH, _LESS, _MORE, _BRACKET = 34, 38, 47, 60, 62, 93
 _MINUS, _DOT, _ZERO, _LETTER_R, _LETTER_M, _DELETE = 45, 46, 48, 114, 109, 127
 
 
-@njit(cache=True, nogil=True, inline="always")
+def _compiled(inline: Literal["never", "always"] = "never") -> Callable[[Callable[..., Any]], Any]:
+    """Compile at first use, kept on disk where numba finds a folder to write to."""
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        try:
+            return njit(cache=True, nogil=True, inline=inline)(function)
+        except RuntimeError:  # no place for a cache, neither beside this file nor in the user's folder
+            return njit(nogil=True, inline=inline)(function)
+
+    return decorate
+
+
+@_compiled(inline="always")
 def _byte(data, at):  # type: ignore[no-untyped-def]
     return data[np.uint64(at)]  # an unsigned index spares the test for negative ones
 
 
-@njit(cache=True, nogil=True, inline="always")
+@_compiled(inline="always")
 def _is(data, at, literal):  # type: ignore[no-untyped-def]
     for i in range(len(literal)):  # noqa: SIM110 - compiled
         if _byte(data, at + i) != literal[i]:
@@ -45,12 +60,12 @@ def _is(data, at, literal):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(cache=True, nogil=True, inline="always")
+@_compiled(inline="always")
 def _is_blank(byte):  # type: ignore[no-untyped-def]
     return byte == _SPACE or byte == _NEWLINE or byte == _TAB or byte == _RETURN
 
 
-@njit(cache=True, nogil=True, inline="always")
+@_compiled(inline="always")
 def _blanks(data, at):  # type: ignore[no-untyped-def]
     """Position after blanks, and the newlines among them."""
     lines = 0
@@ -62,7 +77,7 @@ def _blanks(data, at):  # type: ignore[no-untyped-def]
         at += 1
 
 
-@njit(cache=True, nogil=True, inline="always")
+@_compiled(inline="always")
 def _digits(data, at, number):  # type: ignore[no-untyped-def]
     """Position after digits, and `number` with them appended (which may wrap when they are too many)."""
     digit = _byte(data, at) - _ZERO
@@ -73,7 +88,7 @@ def _digits(data, at, number):  # type: ignore[no-untyped-def]
     return at, number
 
 
-@njit(cache=True, nogil=True, inline="always")
+@_compiled(inline="always")
 def _number(data, at):  # type: ignore[no-untyped-def]
     """(position after it, number, whether it is exact): plain integers to 18 digits, decimals to 15.
 
@@ -94,7 +109,7 @@ def _number(data, at):  # type: ignore[no-untyped-def]
     return at, -number if negative else number, exact
 
 
-@njit(cache=True, nogil=True, inline="always")
+@_compiled(inline="always")
 def _text_end(data, at, stop_at_blank):  # type: ignore[no-untyped-def]
     """(end of a plain text or -1 when it holds what only expat may read, newlines in it)."""
     lines = 0
@@ -112,7 +127,7 @@ def _text_end(data, at, stop_at_blank):  # type: ignore[no-untyped-def]
     return at, lines
 
 
-@njit(cache=True, nogil=True, inline="always")
+@_compiled(inline="always")
 def _keep(texts, count, row, column, start, end):  # type: ignore[no-untyped-def]
     """Note where a result stands that is no plain number."""
     texts[count, 0] = row
@@ -122,7 +137,7 @@ def _keep(texts, count, row, column, start, end):  # type: ignore[no-untyped-def
     return count + 1
 
 
-@njit(cache=True, nogil=True)
+@_compiled()
 def scan_rows(data, at, stop, places, values, names, suspects, texts):  # type: ignore[no-untyped-def]
     """Read measValues of `data[at:stop]` into the rows of `values` (rows, columns).
 
@@ -153,7 +168,7 @@ def scan_rows(data, at, stop, places, values, names, suspects, texts):  # type: 
         rows += 1
 
 
-@njit(cache=True, nogil=True, inline="always")
+@_compiled(inline="always")
 def _row(data, at, places, values, names, suspects, texts, row, text_count):  # type: ignore[no-untyped-def]
     """One measValue: (position after it, texts, newlines, bytes beyond ASCII in its name)."""
     at, lines, foreign = _name(data, at + len(_VALUE), names, row)
@@ -172,7 +187,7 @@ def _row(data, at, places, values, names, suspects, texts, row, text_count):  # 
     return at + len(_VALUE_END), text_count, lines, foreign
 
 
-@njit(cache=True, nogil=True, inline="always")
+@_compiled(inline="always")
 def _name(data, at, names, row):  # type: ignore[no-untyped-def]
     """Read the only attribute and the end of the tag: (position after it, newlines, beyond ASCII)."""
     first = at
@@ -197,7 +212,7 @@ def _name(data, at, names, row):  # type: ignore[no-untyped-def]
     return at, lines + new, foreign
 
 
-@njit(cache=True, nogil=True, inline="always")
+@_compiled(inline="always")
 def _compact(data, at, values, texts, row, text_count):  # type: ignore[no-untyped-def]
     """`<measResults>1 2 3</measResults>`, as many as columns: (position of what follows, texts, newlines)."""
     if not _is(data, at, _RESULTS):
@@ -229,7 +244,7 @@ def _compact(data, at, values, texts, row, text_count):  # type: ignore[no-untyp
     return at, text_count, lines + new
 
 
-@njit(cache=True, nogil=True, inline="always")
+@_compiled(inline="always")
 def _keyed(data, at, places, values, texts, row, text_count):  # type: ignore[no-untyped-def]
     """`<r p="1">5</r>`.., in the order of the columns, some may lack: (position of what follows, ..)."""
     lines = column = 0
@@ -268,7 +283,7 @@ def _keyed(data, at, places, values, texts, row, text_count):  # type: ignore[no
     return at, text_count, lines
 
 
-@njit(cache=True, nogil=True, inline="always")
+@_compiled(inline="always")
 def _place(data, at):  # type: ignore[no-untyped-def]
     """`<r p="12"`: (position after the quote, 12)."""
     if not _is(data, at, _R):
@@ -280,7 +295,7 @@ def _place(data, at):  # type: ignore[no-untyped-def]
     return at + 1, place
 
 
-@njit(cache=True, nogil=True, inline="always")
+@_compiled(inline="always")
 def _suspect(data, at):  # type: ignore[no-untyped-def]
     """`<suspect>true</suspect>` or nothing: (position of what follows, the flag, newlines)."""
     if not _is(data, at, _SUSPECT):

@@ -13,18 +13,23 @@ from collectors.pm.block import PmBlock
 from collectors.pm.source import DEFAULT_LIMITS, Limits, is_gzip
 from collectors.pm.stream import stream_blocks
 
-SMALL_BYTES: Final = 256 << 10
+PATIENCE_BYTES: Final = 8 << 20
+"""XML that a process streams before the compiled scan is worth loading (a second; more at the first use)."""
 _USUAL_RATIO: Final = 12
 """Inflated to packed size of real PM files, to guess the size of a gzip file."""
+_streamed_bytes = 0
 
 
 def read_blocks(path: Path, limits: Limits = DEFAULT_LIMITS, zone: tzinfo = UTC) -> Iterator[PmBlock]:
     """Yield the blocks of a PM file; both parsers say the same (see `stream_blocks` for errors).
 
-    Small files are streamed, so that a small ingest never waits for the compiled scan to load.
+    The first files of a process are streamed, so that a small ingest never waits for the compiled scan.
     """
-    if _size(path) < SMALL_BYTES and "collectors.pm.kernel" not in sys.modules:
-        return stream_blocks(path, limits, zone)
+    global _streamed_bytes
+    if "collectors.pm.kernel" not in sys.modules:
+        _streamed_bytes += _size(path)
+        if _streamed_bytes < PATIENCE_BYTES:
+            return stream_blocks(path, limits, zone)
     from collectors.pm.scan import scan_blocks
 
     return scan_blocks(path, limits, zone)

@@ -17,6 +17,7 @@ from pm_samples import plain_document, saved
 from collectors.errors import BadFile
 from collectors.pm import Limits, sniff, stream_blocks
 from collectors.pm.period import duration_s, instant
+from collectors.pm.read import PATIENCE_BYTES
 from collectors.pm.scan import scan_blocks
 from collectors.pm.source import utf8_chunks
 from collectors.pm.value import read_number, read_result
@@ -111,14 +112,31 @@ def test_any_bytes_end_in_a_named_refusal(tmp_path_factory: pytest.TempPathFacto
     assert code_of(saved(tmp_path_factory.mktemp("fuzz"), octets))
 
 
+LOADED = """
+import sys
+from pathlib import Path
+from collectors.pm import read_blocks
+for path in sys.argv[1:]:
+    print(sum(block.values.size for block in read_blocks(Path(path))), "numba" in sys.modules)
+"""
+
+
+def loaded(*paths: Path) -> list[str]:
+    """Values of each file, and whether the compiled scan was loaded by then."""
+    done = subprocess.run([sys.executable, "-c", LOADED, *paths], capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
+
+
 def test_small_files_do_not_wait_for_the_compiled_scan(tmp_path: Path) -> None:
     path = saved(tmp_path, plain_document())
-    script = (
-        "import sys; from pathlib import Path; from collectors.pm import read_blocks\n"
-        "blocks = list(read_blocks(Path(sys.argv[1]))); print(len(blocks), 'numba' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["1", "False"]
+    assert loaded(path, path) == ["4 False", "4 False"]
+
+
+def test_large_files_and_all_after_them_are_read_by_the_compiled_scan(tmp_path: Path) -> None:
+    small = saved(tmp_path, plain_document())
+    large = tmp_path / "large.xml"
+    large.write_text(plain_document().replace("</measData>", " " * PATIENCE_BYTES + "</measData>"))
+    assert loaded(small, large, small) == ["4 False", "4 True", "4 True"]
 
 
 # -- times and numbers ---------------------------------------------------------------------------------------
