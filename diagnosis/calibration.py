@@ -31,6 +31,7 @@ class Calibration(BaseModel):
     secondary_share: float = Field(ge=0, le=1)
     outranked_share: float = Field(ge=0, le=1)
     outranking_hit: float
+    doubt: float = Field(ge=0, lt=1)
     temperature: Mapping[str, float]
 
 
@@ -46,6 +47,13 @@ def probabilities(scores: Floats, temperature: Floats) -> Floats:
     scaled = scaled - scaled.max(axis=1, keepdims=True)
     weights = np.exp(scaled)
     return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+
+
+def doubted(probability: Floats, doubt: float) -> Floats:
+    """Move a share of every column to the last one, `something else`: the rules themselves may be wrong."""
+    kept = probability * (1 - doubt)
+    kept[:, -1] += doubt
+    return kept
 
 
 def fit(scores: Floats, truth: NDArray[np.int64], category: NDArray[np.str_]) -> dict[str, float]:

@@ -193,10 +193,15 @@ def _says(source: str, category: str, values: Mapping[str, Any]) -> list[str]:
     return [w["says"] for flag, w in _weights()["evidence"].items() if values[flag] and w["add"][number] > 0]
 
 
+@lru_cache(maxsize=4096)
+def _words(text: str, category: str) -> tuple[str, ...]:
+    flat = pl.select(normalised(pl.lit(text))).item()
+    return tuple(trained_model().deciding_words(flat, category))
+
+
 def _text_says(category: str, values: Mapping[str, Any]) -> list[str]:
     text = values[TEXT] or ""
-    flat = pl.select(normalised(pl.lit(text))).item()
-    words = [f"text: {word}" for word in trained_model().deciding_words(flat, category)]
+    words = [f"text: {word}" for word in _words(text, category)]
     rules = [f"disambiguation rule {rule}" for rule, of in rules_met(text) if of == category]
     outside = ["text is about billing or data only"] if values["out_of_scope_text"] else []
     return outside + words + list(dict.fromkeys(rules))

@@ -109,16 +109,12 @@ def make_plan(runbooks: Runbooks) -> Plan:
 
 @dataclass
 class Outcomes:
-    """`entries`: tickets x entries, `checks`: tickets x checks, as state numbers of this module.
-
-    `half_met`: tickets x entries, NO_DATA although one part of the condition is known to hold.
-    """
+    """`entries`: tickets x entries, `checks`: tickets x checks, as state numbers of this module."""
 
     plan: Plan
     entries: States
     checks: States
     readings: pl.DataFrame
-    half_met: Mask
 
 
 def evaluate(plan: Plan, readings: Readings, thresholds: Mapping[str, Limits] | None = None) -> Outcomes:
@@ -138,11 +134,14 @@ def evaluate(plan: Plan, readings: Readings, thresholds: Mapping[str, Limits] | 
         frame = frame.with_columns(_hits_of(plan, states, name, checks) for name, checks in done.items())
         waiting = {name: checks for name, checks in waiting.items() if name not in done}
     frame = frame.with_columns(_hits_of(plan, states, name, checks) for name, checks in waiting.items())
-    half = _half_met(plan, states, _Filled(readings, frame), thresholds or {})
-    return Outcomes(plan, states, check_states(plan, states), frame, half)
+    return Outcomes(plan, states, check_states(plan, states), frame)
 
 
-def _half_met(plan: Plan, states: States, view: Readings, thresholds: Mapping[str, Limits]) -> Mask:
+def half_met(
+    plan: Plan, states: States, readings: Readings, frame: pl.DataFrame, thresholds: Mapping[str, Limits]
+) -> Mask:
+    """Tickets x entries: NO_DATA although one part of the condition is known to hold; `frame`: those tickets."""
+    view = _Filled(readings, frame)
     parts = {
         entry.number: [comparison_expr(term, view, thresholds.get(entry.check_id, {})) for term in terms]
         for entry in plan.entries
@@ -248,4 +247,4 @@ def mask_trees(plan: Plan, outcomes: Outcomes, running: Mapping[str, Mask]) -> O
         own = [e.number for e in plan.entries if plan.checks[e.check].category == category]
         for matrix, at in ((entries, own), (checks, columns)):
             matrix[np.ix_(np.flatnonzero(~runs), np.array(at, np.int64))] = NOT_APPLICABLE
-    return Outcomes(plan, entries, checks, outcomes.readings, outcomes.half_met & (entries == NO_DATA))
+    return Outcomes(plan, entries, checks, outcomes.readings)

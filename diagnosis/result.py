@@ -18,7 +18,7 @@ from diagnosis.conditions import Limits, Readings
 from diagnosis.counterfactual import Flip, find_flips
 from diagnosis.guilty_node import guilty_node
 from diagnosis.missing import Missing
-from diagnosis.outcome import HIT, MISS, Mask, Outcomes, Plan
+from diagnosis.outcome import HIT, MISS, Mask, Outcomes, Plan, half_met
 from diagnosis.ranking import Weights
 from diagnosis.reading import CheckReader
 from diagnosis.row import Columns, Row, Unknown
@@ -113,7 +113,7 @@ class _Writer:
         self.missing = Missing(self.plan, batch.inputs, batch.kpi_scopes)
         self.entries = batch.outcomes.entries[rows]
         self.checks = batch.outcomes.checks[rows]
-        self.half_met = batch.outcomes.half_met[rows]
+        self.half_met = half_met(self.plan, self.entries, batch.readings, self.columns.frame, batch.limits)
         self.listed = [self._listed(row) for row in rows]
         self.flips = self._flips()
 

@@ -31,7 +31,8 @@ class Columns:
             return self.frame[name].to_list() if name in self.frame.columns else None
         if kind in ("known", "why"):
             expression = self.readings.known(about) if kind == "known" else self.readings.reason(about)
-            return self.frame.with_columns(expression.alias("_asked"))["_asked"].to_list()
+            asked = self.frame.select(expression.alias("asked"))["asked"].to_list()
+            return asked if len(asked) == self.frame.height else asked * self.frame.height
         place = self.readings.place(about)
         column = {"at": place.at, "from": place.start, "to": place.end}[kind]
         return self.column(column) if column else None

@@ -48,8 +48,8 @@ class TextModel:
         grams = ngrams_of([text])
         if not grams.bucket.size:
             return []
-        own = self.weights[:, CATEGORIES.index(category)] - self.weights.mean(axis=1)
-        gain = self.idf[grams.bucket] * own[grams.bucket]
+        heard = self.weights[grams.bucket]
+        gain = self.idf[grams.bucket] * (heard[:, CATEGORIES.index(category)] - heard.mean(axis=1))
         spread = np.zeros(len(text))
         for start, length, value in zip(grams.start, grams.length, gain, strict=True):
             spread[start : start + length] += value / length

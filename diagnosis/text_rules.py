@@ -49,12 +49,13 @@ def rule_log_odds(text: pl.Expr, category: str) -> pl.Expr:
     return pl.sum_horizontal(pl.lit(0.0), *parts)
 
 
-def rules_met(text: str) -> list[tuple[int, str]]:
+@lru_cache(maxsize=4096)
+def rules_met(text: str) -> tuple[tuple[int, str], ...]:
     """Return (rule number, category) of every disambiguation rule that one text meets, for `because`."""
     rules = text_rules()["categories"]
     row = pl.DataFrame({"text": [text.lower()]})
     held = row.select(_holds(pl.col("text"), rule).alias(str(i)) for i, rule in enumerate(rules)).row(0)
-    return [(rule["rule"], rule["category"]) for rule, is_met in zip(rules, held, strict=True) if is_met]
+    return tuple((rule["rule"], rule["category"]) for rule, met in zip(rules, held, strict=True) if met)
 
 
 def _has(text: pl.Expr, words: str) -> pl.Expr:

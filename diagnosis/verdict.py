@@ -9,10 +9,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from diagnosis.calibration import Calibration, probabilities
+from diagnosis.calibration import Calibration, doubted, probabilities
 from diagnosis.classification import CATEGORIES, Classification
 from diagnosis.conditions import Readings, condition_expr
-from diagnosis.outcome import HIT, NO_DATA, Mask, Outcomes, Plan, States
+from diagnosis.outcome import HIT, NO_DATA, Entry, Mask, Outcomes, Plan, States
 from diagnosis.ranking import Weights, scores
 from diagnosis.settings import DiagnosisSettings
 from diagnosis.support import (
@@ -30,7 +30,8 @@ from diagnosis.support import (
 
 VERDICTS = ("cause", "no_fault", "cannot_tell")
 CAUSE, NO_FAULT, CANNOT_TELL = 0, 1, 2
-FIRST = 12.0  # log-odds that put a cause first by rule, not by evidence
+FIRST = 3.0  # lead in log-odds of a cause that is first by rule, not by evidence
+NOT_OURS = 7.0  # lead of what the ticket itself says: nothing in the network can contradict it
 NEVER = -30.0
 CLEAR_OWN = 3.0  # weight of own evidence that shows clearly what went wrong
 NEAR_ALARM_H = 0.25  # G-02: default uncertainty of the complaint time
@@ -111,27 +112,50 @@ def rank(
     )
     whole = np.concatenate([total, outside], axis=1)
     return Ranked(
-        plan, whole, probabilities(whole, temperature), verdict, support, category, prior > NEVER / 2, states
+        plan,
+        whole,
+        doubted(probabilities(whole, temperature), calibration.doubt),
+        verdict,
+        support,
+        category,
+        prior > NEVER / 2,
+        states,
     )
 
 
 def without_distant_incident(plan: Plan, outcomes: Outcomes) -> States:
     """Entry states in which an incident that was over, or not yet there, yields to clear own evidence.
 
-    G-02 looks two hours around the complaint because its time is uncertain. Where the own record shows clearly what
-    went wrong and no alarm was active then, the incident does not explain it.
+    G-02 looks two hours around the complaint because its time is uncertain. Where the own record shows
+    clearly what went wrong, or planned work goes on, and no alarm was active then, the incident does not
+    explain it.
     """
     states = outcomes.entries.copy()
-    planned = [e.number for e in plan.entries if plan.causes[e.causes[0]] == STOPPING[0]]
-    clear = planned + [e.number for e in plan.entries if e.rank == 0 and not e.is_route and e.spec.hit >= CLEAR_OWN
-             and plan.checks[e.check].category != "all"]  # fmt: skip
-    distant = flag(outcomes.readings, pl.col("alarm_distance_h") > NEAR_ALARM_H)
-    rows = distant & (states[:, clear] == HIT).any(axis=1)
+    clear = [e.number for e in plan.entries if _is_clear(plan, e)]
+    rows = _incident_elsewhere(outcomes) & (states[:, clear] == HIT).any(axis=1)
     incident = plan.cause_number.get(STOPPING[1], -1)
-    at = [e.number for e in plan.entries if e.causes[0] == incident and plan.checks[e.check].category == "all"]
-    block = states[np.ix_(np.flatnonzero(rows), np.array(at, np.int64))]
-    states[np.ix_(np.flatnonzero(rows), np.array(at, np.int64))] = np.where(block == HIT, NO_DATA, block)
+    at = [
+        e.number for e in plan.entries if e.causes[0] == incident and plan.checks[e.check].category == "all"
+    ]
+    block = np.ix_(np.flatnonzero(rows), np.array(at, np.int64))
+    states[block] = np.where(states[block] == HIT, NO_DATA, states[block])
     return states
+
+
+def _is_clear(plan: Plan, entry: Entry) -> bool:
+    if entry.is_route or plan.causes[entry.causes[0]] == STOPPING[0]:
+        return not entry.is_route
+    return entry.rank == 0 and entry.spec.hit >= CLEAR_OWN and plan.checks[entry.check].category != "all"
+
+
+def _incident_elsewhere(outcomes: Outcomes) -> Mask:
+    """Tell where no alarm was active at the complaint, or only on a CSCF that the attempt never reached."""
+    frame = outcomes.readings
+    distant = flag(frame, pl.col("alarm_distance_h") > NEAR_ALARM_H)
+    on_site = flag(frame, (pl.col("alarm_sites") >= 2) | pl.col("cluster_on_element"))
+    of_pool = flag(frame, pl.col("alarm_on_core_node") & pl.col("serving.scscf").is_null())
+    kinds = flag(frame, pl.col("alarm.alarmed_object_type").is_in(["cscf", "enb", "cell", "transport_link"]))
+    return distant | (of_pool & kinds & ~on_site)
 
 
 def _category_prior(
@@ -240,7 +264,8 @@ def _by_rule(total: Floats, plan: Plan, support: Support, verdict: NDArray[np.in
         if cause in plan.cause_number:
             number = plan.cause_number[cause]
             rows = support.shared_hit[:, number]
-            total[rows, number] = top[rows] + FIRST + step * 2
+            lead = FIRST if cause in STOPPING else NOT_OURS
+            total[rows, number] = np.maximum(top[rows], 0) + lead + step * 2
     for cause in (CLUSTER, NO_RECORD):
         if cause in plan.cause_number:
             number = plan.cause_number[cause]

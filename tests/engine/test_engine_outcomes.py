@@ -9,7 +9,17 @@ import polars as pl
 import pytest
 from engine_evidence import evidence
 
-from diagnosis.outcome import HIT, MISS, NO_DATA, NOT_APPLICABLE, STATE_NAMES, evaluate, make_plan, mask_trees
+from diagnosis.outcome import (
+    HIT,
+    MISS,
+    NO_DATA,
+    NOT_APPLICABLE,
+    STATE_NAMES,
+    evaluate,
+    half_met,
+    make_plan,
+    mask_trees,
+)
 from runbooks.loader import load_runbooks
 
 PLAN = make_plan(load_runbooks())
@@ -123,4 +133,5 @@ def test_checks_of_a_tree_that_does_not_run_are_not_applicable() -> None:
 def test_a_condition_of_which_one_part_holds_is_known_as_half_met() -> None:
     outcomes = states_of({"registration.final_status": 504}, {"registration.final_status": 200})
     at = [e.number for e in PLAN.entries if e.check_id == "REG-14"][1]
-    assert outcomes.half_met[:, at].tolist() == [True, False]
+    rows = evidence({"registration.final_status": 504}, {"registration.final_status": 200})
+    assert half_met(PLAN, outcomes.entries, rows, outcomes.readings, {})[:, at].tolist() == [True, False]

@@ -105,7 +105,7 @@ def test_would_change_if_is_true_when_tried() -> None:
     }
     told = {text.split(", ")[0]: text for c in before["causes"] if (text := c["would_change_if"])}
     tried = [(change, told[when]) for when, change in changes.items() if when in told]
-    assert len(tried) >= 3
+    assert len(tried) >= 2
     for change, text in tried:
         after = diagnosed({**row, **change}).results()[0]
         assert text.endswith(f", {after['causes'][0]['id']} would lead")
