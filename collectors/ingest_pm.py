@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import multiprocessing
 import os
@@ -32,6 +33,7 @@ from collectors.store.shards import COUNTERS
 from collectors.store.tables import KEPT
 
 MANY_FILES, MANY_BYTES = 64, 64 << 20  # from here on worker processes are worth their start
+COMPILED_BYTES = 4 << 20  # from here on the compiled scan is worth its loading
 BATCH_FILES, BATCH_BYTES = 64, 96 << 20
 PART_VALUES = 1 << 20  # values of a PM file that become rows at once
 PART_BYTES = 192 << 20  # rows in memory before they are written out
@@ -67,6 +69,8 @@ class ParsedFiles:
 def parsed_files(files: Sequence[Found], reader: PmReader, processes: int) -> Iterator[ParsedFiles]:
     """Read PM files, in worker processes where there are many; batches come in the order of the files."""
     groups = list(batches_of(files, BATCH_BYTES, BATCH_FILES))
+    if sum(f.source.size for f in files) >= COMPILED_BYTES:
+        load_compiled()
     many = len(files) >= MANY_FILES or sum(f.source.size for f in files) >= MANY_BYTES
     if processes < 2 or not many or len(groups) < 2:
         for group in groups:
@@ -95,6 +99,11 @@ def _result(group: list[Found], future: Future[ParsedFiles], reader: PmReader) -
         return read_group(group, reader)
 
 
+def load_compiled() -> None:
+    """Load the compiled scan, which `read_blocks` uses for small files too once it is there."""
+    importlib.import_module("collectors.pm.scan")
+
+
 _reader: PmReader | None = None
 
 
@@ -102,6 +111,7 @@ def _start(reader: PmReader) -> None:
     """Prepare a worker process; it ends with its parent, however that ends."""
     global _reader
     _reader = reader
+    load_compiled()
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
 
 

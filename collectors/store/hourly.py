@@ -76,7 +76,8 @@ def stored(hours: pl.DataFrame) -> pl.DataFrame:
     """Bring hours to the form that is stored: Float32 with NaN, empty columns left out."""
     values = sorted(c for c in hours.columns if c not in HOUR)
     known = hours.select(pl.col(values).cast(pl.Float32).fill_null(float("nan")))
-    kept = [c for c in values if not known[c].is_nan().all()]
+    empty = known.select(pl.all().is_nan().all()).row(0) if values else ()
+    kept = [name for name, none in zip(values, empty, strict=True) if not none]
     return hours.select(*HOUR).hstack(known.select(kept))
 
 

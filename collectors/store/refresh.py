@@ -290,8 +290,7 @@ class Refresh:
             name = str(shard[0])
             before = live(self.ledger, HOURLY, name)
             old = None if before is None else pl.read_parquet(self.root / before.name)
-            new = hourly.stored(parted.get(name, fresh.clear()))
-            self._replace(HOURLY, name, hourly.merged(old, mine, new))
+            self._replace(HOURLY, name, hourly.merged(old, mine, parted.get(name, fresh.clear())))
         return hourly.for_network(fresh, self.catalogue)
 
     def _network(
