@@ -140,7 +140,7 @@ def evaluate(plan: Plan, readings: Readings, thresholds: Mapping[str, Limits] | 
 def half_met(
     plan: Plan, states: States, readings: Readings, frame: pl.DataFrame, thresholds: Mapping[str, Limits]
 ) -> Mask:
-    """Tickets x entries: NO_DATA although one part of the condition is known to hold; `frame`: those tickets."""
+    """Tickets x entries: NO_DATA although one part of the condition holds; `frame`: those tickets."""
     view = _Filled(readings, frame)
     parts = {
         entry.number: [comparison_expr(term, view, thresholds.get(entry.check_id, {})) for term in terms]
