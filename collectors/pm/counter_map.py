@@ -133,6 +133,8 @@ class CounterMap:
     mcc: str | None
     mnc: str | None
     s1ap_cause_offsets: Mapping[str, int]
+    ancestors: int = 0
+    """How many maps it inherits from."""
 
     @property
     def name(self) -> str:
@@ -210,7 +212,10 @@ class CounterMaps:
         objects: Sequence[str] = (),
         counters: Sequence[str] = (),
     ) -> CounterMap:
-        """Return the map with most conditions, all of which hold; by counter names if no vendor fits."""
+        """Return the map with most conditions, all of which hold; by counter names if no vendor fits.
+
+        Of two with as many conditions the one that inherits more: it refines the other.
+        """
         fitting = [(self._conditions(each.file), each) for each in self._maps.values() if each.file.vendors]
         fitting = [
             (count, each)
@@ -220,7 +225,7 @@ class CounterMaps:
             and (not each.file.object_forms or _any(each.file.object_forms, objects))
         ]
         if fitting:
-            return min(fitting, key=lambda pair: (-pair[0], pair[1].name))[1]
+            return min(fitting, key=lambda pair: (-pair[0], -pair[1].ancestors, pair[1].name))[1]
         for each in self._maps.values():
             forms = each.file.counter_forms
             if forms and 2 * sum(_any(forms, [counter]) for counter in counters) > len(counters):
@@ -271,6 +276,7 @@ def _inherit(name: str, files: Mapping[str, tuple[CounterMapFile, LocatedYaml]])
         next((file.mcc for file in line if file.mcc), None),
         next((file.mnc for file in line if file.mnc), None),
         {group: offset for file in reversed(line) for group, offset in file.s1ap_cause_offsets.items()},
+        len(line) - 1,
     )
 
 
@@ -293,9 +299,13 @@ def _line_of_descent(
 def unmapped_as_map(counts: Mapping[str, int], name: str = "my-vendor", vendors: Sequence[str] = ()) -> str:
     """Write a counter map in YAML for counters that no map knows, ready to be filled in.
 
-    It loads as it is: a counter whose 3GPP name is empty stays unmapped.
+    It loads as it is: a counter whose 3GPP name is empty stays unmapped. It extends the map that the vendors
+    have, so that it takes nothing away.
     """
-    head = {"name": name, "extends": DEFAULT_MAP, "vendors": [re.escape(vendor) for vendor in vendors]}
+    shipped = load_maps()
+    parents = {shipped.choose(vendor).name for vendor in vendors}
+    parent = parents.pop() if len(parents) == 1 else DEFAULT_MAP
+    head = {"name": name, "extends": parent, "vendors": [re.escape(vendor) for vendor in vendors]}
     lines = [
         "# Write the TS 32.425 or TS 32.409 name of a counter between its quotes; delete what no KPI needs.",
         "# A place of a list: 'name[1]'. All places: 'name[*]': 'ERAB.EstabAddSuccNbr.*'.",

@@ -197,6 +197,15 @@ def test_the_map_to_fill_in_lists_the_most_frequent_first_and_can_be_filled(tmp_
     assert maps.choose("V").ways("ERAB.EstabAddAttNbr.1")[0].add[0].name == "L.E-RAB.Att"
 
 
+def test_a_map_filled_in_for_a_vendor_refines_the_shipped_one(tmp_path: Path) -> None:
+    text = unmapped_as_map({"pmNew": 3}, vendors=["Ericsson AB"]).replace(
+        "\"pmNew\": ''", '"pmNew": RRC.ConnMax'
+    )
+    own = with_map(tmp_path, text).choose("Ericsson AB")
+    assert (own.name, own.counters["pmNew"]) == ("my-vendor", "RRC.ConnMax")
+    assert own.counters["pmPagReceived"] == "PAG.ReceivedNbr"
+
+
 def test_maps_travel_to_worker_processes(shipped: CounterMaps) -> None:
     again = pickle.loads(pickle.dumps(shipped))
     assert again.names == shipped.names
