@@ -19,7 +19,7 @@ from diagnosis.ngrams import BUCKET_BITS, ngrams_of
 
 CATEGORIES = ("registration", "access", "drop", "mos", "csfb", "other")
 DATA = Path(__file__).parent / "data"
-_VARIANTS = 8
+_VARIANTS = 5
 _REGULARISATION = 20.0
 Floats = NDArray[np.float64]
 
@@ -116,7 +116,7 @@ def trained_model() -> TextModel:
     idf = np.log((1 + len(texts)) / (1 + frequency)) + 1
     norm = np.sqrt(np.bincount(grams.row, idf[column] ** 2, minlength=len(texts)))
     matrix = csr_matrix((idf[column] / norm[grams.row], (grams.row, column)), shape=shape)
-    model = LogisticRegression(C=_REGULARISATION, max_iter=60, tol=1e-3).fit(matrix, labels)
+    model = LogisticRegression(C=_REGULARISATION, max_iter=40, tol=3e-3).fit(matrix, labels)
     order = [list(model.classes_).index(c) for c in range(len(CATEGORIES))]
     full_idf, weights = np.zeros(2**BUCKET_BITS), np.zeros((2**BUCKET_BITS, len(CATEGORIES)))
     full_idf[buckets], weights[buckets] = idf, model.coef_[order].T
