@@ -19,7 +19,7 @@ from collectors.ingest import ingest
 from collectors.kpi.catalogue import load_catalogue
 from collectors.store import Store
 
-CELLS, RUNS, LIMIT = 200, 5, 4.0
+CELLS, RUNS, LIMIT = 2000, 5, 4.0
 
 
 def pm_file(form: str, number: int) -> str:
@@ -96,7 +96,7 @@ def measure(form: str, folder: Path, files: int) -> None:
 def main() -> None:
     """Measure both forms."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--files", type=int, default=48)
+    parser.add_argument("--files", type=int, default=8)
     os.environ.setdefault("CALLCAUSE_PSEUDONYM_KEY", "bench-only-key-0123456789")
     wanted = parser.parse_args()
     print(f"{wanted.files} files of {CELLS} cells, limit {LIMIT:.0f} times the peer")

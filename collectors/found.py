@@ -27,14 +27,19 @@ class Found:
     stamp: tuple[int, int]  # size, time of last change in ns
 
 
-def walk(paths: Iterable[Path]) -> list[Path]:
-    """List all files below the paths, each once, sorted. UsageError for a path that is not there."""
+def walk(paths: Iterable[Path], but_not: Path | None = None) -> list[Path]:
+    """List all files below the paths, each once, sorted, without those of the store itself.
+
+    UsageError for a path that is not there.
+    """
+    own = but_not.resolve() if but_not is not None else None
     found: dict[Path, None] = {}
     for path in paths:
         if not path.exists():
             raise UsageError("no such file or folder", file=str(path))
         for file in sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]:
-            found[file] = None
+            if own is None or own not in file.resolve().parents:
+                found[file] = None
     return list(found)
 
 

@@ -40,7 +40,7 @@ def ingest(
     UsageError and ConfigError for wrong paths and settings; whatever is wrong with a file is in the report.
     """
     run = _Ingest(store, load_maps(*map_dirs), progress)
-    files = walk(Path(path) for path in paths)
+    files = walk((Path(path) for path in paths), but_not=store.root)
     tables, pm = run.sort_out(files)
     reader = Pseudonymiser(load_key())
     _same_key(store, reader)

@@ -29,15 +29,14 @@ def hours_of(
 ) -> pl.DataFrame:
     """Hourly KPIs of these rows: PM counters first, then records.
 
-    `suspects`: entity, period_start (hour), counter: the suspect values that the counters leave out.
+    `suspects`: entity, entity_kind, period_start (hour), counter of the values that the counters leave out.
     """
     found = []
     if counters.height:
         found.append(_only_hours(hourly_kpis(counters, catalogue)))
     if samples.height:
         found.append(_only_hours(join_samples(samples, catalogue)))
-    if not found:
-        return pl.DataFrame(schema=NO_HOURS)
+    found = found or [pl.DataFrame(schema=NO_HOURS)]
     hours = found[0] if len(found) == 1 else _laid_over(found[0], found[1])
     return stored(_marked(hours, suspects, catalogue))
 
@@ -58,12 +57,15 @@ def _marked(hours: pl.DataFrame, suspects: pl.DataFrame, catalogue: Catalogue) -
     """Write the mark of a suspect value as number of samples of the KPIs that it left without a value."""
     if suspects.is_empty():
         return hours
+    only = suspects.select(*HOUR).unique(["entity", "period_start"], maintain_order=True)
+    only = only.join(hours, on=["entity", "period_start"], how="anti")
+    hours = pl.concat([hours, only], how="diagonal_relaxed").sort("entity", "period_start")
     for kpi in map(catalogue.kpi, catalogue.computed_ids):
         inputs = inputs_of(kpi)
-        if kpi.id not in hours.columns or not inputs:
-            continue
         hit = suspects.filter(pl.col("counter").is_in(list(inputs)))
         if hit.height:
+            absent = [c for c in (kpi.id, f"{kpi.id}__n") if c not in hours.columns]
+            hours = hours.with_columns(pl.lit(None, pl.Float64).alias(c) for c in absent)
             keys = hit.select("entity", "period_start", pl.lit(value=True).alias("_hit")).unique()
             lost = pl.col("_hit").is_not_null() & pl.col(kpi.id).is_null()
             mark = pl.when(lost).then(pl.lit(SUSPECT_N)).otherwise(pl.col(f"{kpi.id}__n"))

@@ -14,7 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from collectors.kpi.catalogue import Catalogue
-from collectors.store import hourly, nodes, series, shards, tables
+from collectors.store import hourly, nodes, renaming, series, shards, tables
 from collectors.store.hourly import NO_HOURS
 from collectors.store.ledger import Ledger, Segment
 from collectors.store.placement import NETWORK, UNMATCHED, UNMATCHED_PREFIX, shard_of, shards_of, split
@@ -82,34 +82,26 @@ class Refresh:
     def _rename(self, rematch: Rematch) -> None:
         """Ask for the entities of unmatched objects: of new rows; of old ones too when an inventory came."""
         inventory = self.ledger.segments("cell", PENDING) or self.ledger.segments("node", PENDING)
-        sources = self.ledger.segments(COUNTERS, PENDING)
-        if inventory:
-            sources = (
-                self.ledger.segments(COUNTERS, RECENT) + sources + self.ledger.segments(COUNTERS, UNMATCHED)
-            )
-        if sources:
-            rows = tables.read(self.root, sources).select(pl.col("entity").unique()).collect()
-            mine = rows.filter(pl.col("entity").str.starts_with(UNMATCHED_PREFIX))["entity"].sort().to_list()
-            self.renamed = dict(rematch(mine)) if mine else {}
+        places = (PENDING, RECENT, UNMATCHED) if inventory else (PENDING,)
+        counters = [s for place in places for s in self.ledger.segments(COUNTERS, place)]
+        kept = self.ledger.segments(KEPT) if inventory else self.ledger.segments(KEPT, PENDING)
+        mine = self._unmatched(counters) | (self._unmatched(kept) - renaming.known_names(self.ledger).keys())
+        if mine:
+            self.renamed = dict(rematch(sorted(mine)))
         if self.renamed:
             self.done.rematched = len(self.renamed)
-            before = json.loads(self.ledger.fact("rematched") or "{}")
-            after = before | {old: entity for old, (entity, _) in self.renamed.items()}
-            self.facts["rematched"] = json.dumps(after, sort_keys=True)
+            self.facts[renaming.FACT] = renaming.as_fact(renaming.known_names(self.ledger) | self.renamed)
+
+    def _unmatched(self, segments: list[Segment]) -> set[str]:
+        """Objects of segments that had no entity when they were written."""
+        if not segments:
+            return set()
+        rows = tables.read(self.root, segments).select(pl.col("entity").unique())
+        return set(rows.filter(pl.col("entity").str.starts_with(UNMATCHED_PREFIX)).collect()["entity"])
 
     def _with_names(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Rows under the entities that the inventory gives them now."""
-        if not self.renamed or rows.is_empty():
-            return rows
-        new = pl.DataFrame(
-            [(old, entity, kind) for old, (entity, kind) in sorted(self.renamed.items())],
-            schema={"entity": pl.String, "_entity": pl.String, "_kind": pl.String},
-            orient="row",
-        )
-        joined = rows.join(new, on="entity", how="left", maintain_order="left")
-        return joined.with_columns(
-            entity=pl.coalesce("_entity", "entity"), entity_kind=pl.coalesce("_kind", "entity_kind")
-        ).drop("_entity", "_kind")
+        return renaming.renamed(rows, renaming.known_names(self.ledger) | self.renamed)
 
     # --- counters and hours
 
@@ -205,7 +197,7 @@ class Refresh:
 
     def _suspects(self, touched: pl.DataFrame) -> pl.DataFrame:
         """Suspect values in touched hours of counters that formulas use: entity, period_start, counter."""
-        schema = pl.Schema({**TOUCHED, "counter": pl.String()})
+        schema = pl.Schema({**NO_HOURS, "counter": pl.String()})
         segments = self.ledger.segments(KEPT)
         if not segments or touched.is_empty():
             return pl.DataFrame(schema=schema)
@@ -284,7 +276,8 @@ class Refresh:
             return pl.DataFrame(schema=NO_HOURS)
         samples = series.samples(self.root, self.ledger, own["entity"].unique().to_list(), _span_of(own))
         rows = pl.concat(list(waiting.values()), how="diagonal_relaxed")
-        fresh = hourly.hours_of(rows, _in_hours(samples, own), suspects, self.catalogue)
+        mine = suspects.join(own, on=TOUCHED.names(), how="semi")
+        fresh = hourly.hours_of(rows, _in_hours(samples, own), mine, self.catalogue)
         parted = split(fresh)
         for shard, mine in sorted(own.partition_by("shard", as_dict=True, include_key=False).items()):
             name = str(shard[0])

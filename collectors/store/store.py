@@ -12,7 +12,7 @@ from collectors.errors import BadFile, StoreError
 from collectors.kpi.catalogue import Catalogue, load_catalogue
 from collectors.records.schema import load_schemas
 from collectors.store import batch as batches
-from collectors.store import history, series, tables
+from collectors.store import history, renaming, series, tables
 from collectors.store.batch import Batch
 from collectors.store.ledger import FileEntry, FileState, Ledger, SourceFile
 from collectors.store.placement import UNMATCHED, UNMATCHED_PREFIX
@@ -119,17 +119,25 @@ class Store:
 
     def records(self, kind: str) -> pl.LazyFrame:
         """All rows of a record table, each record once: schema columns, derived columns, `absent`."""
-        schema = None if kind == tables.KEPT else pl.Schema(load_schemas()[kind].polars_schema())
+        if kind == tables.KEPT:
+            return self._kept()
+        schema = pl.Schema(load_schemas()[kind].polars_schema())
         segments = self.ledger.segments(kind)
         if not segments:
             return pl.LazyFrame(schema=schema)
         rows = tables.read(self.root, segments)
         if any(segment.part in (PENDING, RECENT) for segment in segments):
             rows = tables.winners(rows.collect(), kind).lazy()
-        if schema is None:
-            return rows.drop(SOURCE, LINE)
         missing = [pl.lit(None, schema[c]).alias(c) for c in schema if c not in rows.collect_schema()]
         return rows.with_columns(missing).select(pl.col(c).cast(t) for c, t in schema.items())
+
+    def _kept(self) -> pl.LazyFrame:
+        """Values that stand in no wide row, under the entities that their objects have by now."""
+        segments = self.ledger.segments(tables.KEPT)
+        if not segments:
+            return pl.LazyFrame(schema={"entity": pl.String(), "counter": pl.String(), "value": pl.Float64()})
+        rows = renaming.renamed(tables.read(self.root, segments).collect(), renaming.known_names(self.ledger))
+        return tables.winners(rows, tables.KEPT).lazy().drop(SOURCE, LINE)
 
     def counters(
         self,

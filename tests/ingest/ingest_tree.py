@@ -74,5 +74,5 @@ def content(store: Store) -> dict[str, str]:
     }
     for kind in ("cell", "cell_kpi", "counters_kept"):
         rows = store.records(kind).collect()
-        frames[kind] = rows.sort([c for c in rows.columns if not isinstance(rows.schema[c], pl.List)])
+        frames[kind] = rows.sort([c for c in sorted(rows.columns) if not isinstance(rows.schema[c], pl.List)])
     return {name: frame.select(sorted(frame.columns)).write_json() for name, frame in frames.items()}
