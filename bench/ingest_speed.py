@@ -1,4 +1,4 @@
-"""Ingest end to end (parse, validate, store, refresh) against a bare `xml.etree.iterparse`, values per CPU second.
+"""Ingest end to end (parse, validate, store, refresh) against `xml.etree.iterparse`, values per CPU second.
 
 `python -m bench.ingest_speed [--files N]`. Both forms of results; CPU is user and system time of this process
 and its workers. The peer only turns results into floats: it checks, translates and stores nothing.

@@ -101,10 +101,10 @@ def one_cell(folder: Path, cells: int) -> None:
         theirs = median_s(peer)
     verdict = "reached" if ours * 1000 < CELL_LIMIT_MS else "NOT reached"
     print(
-        f"one cell, {len(ids)} KPIs, {answer.height} periods, shard of {len(mine)} cells: {ours * 1000:.1f} ms"
+        f"one cell, {len(ids)} KPIs, {answer.height} periods, shard of {len(mine)} cells: {ours * 1000:.1f} ms"  # noqa: E501
     )
     print(
-        f"  peer, a file an hour with these {len(mine)} cells: {theirs * 1000:.0f} ms, ratio {theirs / ours:.0f}"
+        f"  peer, a file an hour with these {len(mine)} cells: {theirs * 1000:.0f} ms, ratio {theirs / ours:.0f}"  # noqa: E501
     )
     print(f"  limit {CELL_LIMIT_MS:.0f} ms: {verdict}")
 
@@ -144,7 +144,7 @@ def moments(folder: Path, cells: int, count: int) -> None:
         keys = pl.DataFrame({
             "row": np.arange(count),
             "entity": np.array(names(cells))[random.integers(0, cells, count)],
-            "at": pl.Series([at] * count).cast(pl.Datetime("us", "UTC")) - pl.Series(seconds * 1_000_000).cast(pl.Duration("us")),
+            "at": pl.Series([at] * count).cast(pl.Datetime("us", "UTC")) - pl.Series(seconds * 1_000_000).cast(pl.Duration("us")),  # noqa: E501
         })  # fmt: skip
 
         def peer() -> int:
@@ -160,11 +160,11 @@ def moments(folder: Path, cells: int, count: int) -> None:
         theirs = statistics.median(_seconds(peer) for _ in range(5))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     print(
-        f"{count} moments x {len(ids)} KPIs with baselines, {cells} cells, 4 weeks: {spent:.2f} s, peak {peak:.2f} GB"
+        f"{count} moments x {len(ids)} KPIs with baselines, {cells} cells, 4 weeks: {spent:.2f} s, peak {peak:.2f} GB"  # noqa: E501
     )
     print(f"  peer, one join of the same rows without baselines: {theirs:.2f} s, ratio {theirs / spent:.1f}")
     print(
-        f"  limit {MOMENTS_LIMIT_S:.0f} s for the whole diagnosis: {'reached' if spent < MOMENTS_LIMIT_S else 'NOT reached'}"
+        f"  limit {MOMENTS_LIMIT_S:.0f} s for the whole diagnosis: {'reached' if spent < MOMENTS_LIMIT_S else 'NOT reached'}"  # noqa: E501
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 
 import polars as pl
@@ -70,13 +71,19 @@ def counters(
     return merge_counters(pl.concat(frames, how="diagonal_relaxed"))
 
 
+@lru_cache(maxsize=4096)
+def columns_of(path: Path) -> frozenset[str]:
+    """Columns of a data file; a file never changes under its name."""
+    return frozenset(pl.read_parquet_schema(path))
+
+
 def _rows(path: Path, names: Sequence[str] | None, when: Span, wanted: Sequence[str] | None) -> pl.DataFrame:
     rows = pl.scan_parquet(path)
     mine = [] if names is None else [among("entity", names)]
     rows = rows.filter(*mine, *when.holds())
     if wanted is None:
         return rows.drop(SOURCE, strict=False).collect()
-    there = set(pl.read_parquet_schema(path))
+    there = columns_of(path)
     return rows.select(*LABELS, *(c for c in wanted if c in there)).collect()
 
 
@@ -231,7 +238,7 @@ def hourly(
     frames = []
     for segment in ledger.segments(HOURLY):
         if parts is None or segment.part in parts:
-            there = set(pl.read_parquet_schema(root / segment.name))
+            there = columns_of(root / segment.name)
             rows = pl.scan_parquet(root / segment.name)
             rows = rows.filter(*([] if names is None else [among("entity", names)]), *when.holds())
             known = [
