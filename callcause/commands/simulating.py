@@ -26,11 +26,12 @@ def demo(folder: Path, seed: int) -> None:
         shutil.rmtree(folder)
     run(folder / "files", cells=DEMO_CELLS, days=DEMO_DAYS, tickets=DEMO_TICKETS, seed=seed)
     store = folder / "store"
-    ingesting.run(store, [folder / "files"], None, folder / "unmapped.yaml")
+    files = folder / "files"
+    ingesting.run(store, [files / "network", files / "tickets.csv"], None, folder / "unmapped.yaml")
     batch = diagnosing.diagnosis_of(store, None, None, (), None)
     results = folder / "results.json"
     batch.write_json(results)
     page = diagnosing.write_html(store, batch, folder / "report")
     diagnosing.print_table(batch)
-    out.print(evaluate(folder / "files" / "truth.csv", results).table(), markup=False, highlight=False)
+    out.print(evaluate(files / "truth.csv", results).table(), markup=False, highlight=False)
     out.print(f"results: {results}\nreport:  {page.resolve().as_uri()}", markup=False, highlight=False)
