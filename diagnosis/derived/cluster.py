@@ -116,17 +116,17 @@ def _counts(work: Workspace, keys: pl.DataFrame) -> pl.DataFrame:
     Repeats of one complaint count once.
     """
     window = f"{int(work.settings.cluster_window_h)}h"
-    rows = keys.filter(pl.col("cluster_type") != "region").sort("cluster_type", "cluster_key", "at", "id")
     group = ["cluster_type", "cluster_key"]
-    fresh = rows.with_columns(one=(~pl.col("again")).cast(pl.Int64)).sort("at", maintain_order=True)
-    past = pl.col("one").rolling_sum_by("at", window_size=window, closed="both").over(group)
-    flipped = fresh.with_columns(
-        past=past, back=pl.datetime(2200, 1, 1, time_zone="UTC").dt.cast_time_unit("us") - pl.col("at")
-    ).with_columns(mirror=pl.datetime(1970, 1, 1, time_zone="UTC").dt.cast_time_unit("us") + pl.col("back"))
-    ahead = pl.col("one").rolling_sum_by("mirror", window_size=window, closed="both").over(group)
-    counted = flipped.sort("mirror", maintain_order=True).with_columns(ahead=ahead)
+    number = pl.concat_str(group, separator="|").cast(pl.Categorical).to_physical().alias("_group")
+    epoch, mirror = (pl.datetime(year, 1, 1, time_unit="us", time_zone="UTC") for year in (1970, 2200))
+    rows = keys.filter(pl.col("cluster_type") != "region").with_columns(
+        number, one=(~pl.col("again")).cast(pl.Int64), mirror=epoch + (mirror - pl.col("at"))
+    )
+    for name, time in (("past", "at"), ("ahead", "mirror")):
+        summed = pl.col("one").rolling_sum_by(time, window_size=window, closed="both").over("_group")
+        rows = rows.sort(time).with_columns(summed.alias(name))
     total = pl.max_horizontal("past", "ahead").cast(pl.Int64)
-    return counted.filter(pl.col(ROW).is_not_null()).select(ROW, *group, tickets_24h=total)
+    return rows.filter(pl.col(ROW).is_not_null()).select(ROW, *group, tickets_24h=total)
 
 
 def _volumes(work: Workspace, keys: pl.DataFrame, counted: pl.DataFrame) -> pl.DataFrame:

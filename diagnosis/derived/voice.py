@@ -36,7 +36,7 @@ NAMES = {
 # In the direction of the speech of the own leg; the downlink runs the other way.
 POINTS = ("ue", "s1u", "sbc", "far_end")
 _ISSUE = "(?i)microphone|\\bmic\\b|speaker|earpiece|echo|麦克风|话筒|扬声器|听筒|回声"
-_METHODS = {"POLQA_SWB": 0, "E_MODEL": 1, "OTHER": 2}
+_METHODS = ("POLQA_SWB", "E_MODEL", "OTHER")  # the best first
 _GAP_EVENT_S = 5.0  # kpis.csv, silence_events: gap_s > 5
 _TA_COMMANDS = 5  # MOS-16: the loss of such an uplink is made on the air interface
 
@@ -63,81 +63,82 @@ def _own_slices(work: Workspace) -> pl.DataFrame:
     )
     rows = work.related["call"].join(work.frame.select(ROW, own_leg=leg), on=ROW)
     return rows.join(work.tables["voice_slice"], left_on="id", right_on="call_id").with_columns(
+        pl.col("direction", "point").cast(pl.Categorical),
         own=pl.col("leg") == pl.col("own_leg"),
         arrived=pl.col("packets_expected") - pl.col("packets_lost").fill_null(0),
     )
 
 
 def _by_point(slices: pl.DataFrame) -> pl.DataFrame:
-    """Per row, leg, direction and point: packet-weighted loss in %, packets, silence.
+    """Per row, leg, direction and point: packet-weighted loss in %, packets, silence, MOS of each method.
 
-    MOS of one method only.
+    Sums and means of prepared columns only: a filter inside each of many small groups is slow.
     """
     counted = pl.col("packets_expected").is_not_null() & pl.col("packets_lost").is_not_null()
-    expected, lost = (pl.col(n).filter(counted).sum() for n in ("packets_expected", "packets_lost"))
-    rank = pl.col("mos_method").replace_strict(_METHODS, default=3, return_dtype=pl.Int64)
-    best = rank.filter(pl.col("mos").is_not_null()).min()
-    return slices.group_by(ROW, "own", "leg", "direction", "point").agg(
-        loss=pl.when(expected > 0).then(100 * lost / expected).otherwise(pl.col("loss").mean()),
-        arrived=pl.col("arrived").sum(),
-        arrival_told=pl.col("arrived").is_not_null().any(),
-        silent=(pl.col("silence") / pl.col("length")).mean(),
-        jitter=pl.col("jitter").mean(),
-        delay=pl.col("delay").mean(),
-        mos=pl.col("mos").filter(rank == best).mean(),
-        method=best,
-        n=pl.len(),
+    prepared = slices.with_columns(
+        expected=pl.when(counted).then("packets_expected"),
+        lost=pl.when(counted).then("packets_lost"),
+        quiet=pl.col("silence") / pl.col("length"),
+        told=pl.col("arrived").is_not_null(),
+        **{f"mos_{m}": pl.when(pl.col("mos_method").fill_null("OTHER") == m).then("mos") for m in _METHODS},
     )
+    expected = pl.col("expected").sum()
+    return prepared.group_by(ROW, "own", "leg", "direction", "point").agg(
+        pl.col("mos_POLQA_SWB", "mos_E_MODEL", "mos_OTHER", "jitter", "delay").mean(),
+        loss=pl.when(expected > 0)
+        .then(100 * pl.col("lost").sum() / expected)
+        .otherwise(pl.col("loss").mean()),
+        arrived=pl.col("arrived").sum(),
+        arrival_told=pl.col("told").any(),
+        silent=pl.col("quiet").mean(),
+    )
+
+
+def _one_method(columns: str) -> pl.Expr:
+    """MOS of the best method that the call has; methods never mix in one average (runbooks.md section 7)."""
+    return pl.coalesce(*(columns.format(method) for method in _METHODS))
 
 
 def _add_quality(work: Workspace, slices: pl.DataFrame, points: pl.DataFrame) -> None:
     """Worst direction and point of the call for loss, jitter, delay and MOS."""
-    best = pl.col("method").filter(pl.col("mos").is_not_null()).min()
     worst = points.group_by(ROW).agg(
-        mos_score=pl.col("mos").filter(pl.col("method") == best).min(),
+        pl.col("mos_POLQA_SWB", "mos_E_MODEL", "mos_OTHER").min(),
         rtp_loss_ratio=pl.col("loss").max(),
         rtp_jitter=pl.col("jitter").max(),
         one_way_delay=pl.col("delay").max(),
     )
+    reach = pl.col("rtp_address_reachable")
     whole = slices.group_by(ROW).agg(
         pl.lit(True).alias("has.slices"),
         pl.col("max_gap").max().alias("voice_slice.max_gap"),
-        silence_events=pl.when(pl.col("max_gap").is_not_null().any()).then(
-            (pl.col("max_gap") > _GAP_EVENT_S).sum().cast(pl.Int64)
-        ),
-        _unreachable=(~pl.col("rtp_address_reachable")).drop_nulls().any(),
-        _reach_told=pl.col("rtp_address_reachable").is_not_null().any(),
+        # The least of booleans: false where one slice says so, null where none tells.
+        rtp_address_reachable=reach.min(),
+        _gaps=(pl.col("max_gap") > _GAP_EVENT_S).sum().cast(pl.Int64),
     )
-    work.join_rows(worst)
+    mos = [f"mos_{method}" for method in _METHODS]
+    work.join_rows(worst.with_columns(mos_score=_one_method("mos_{}")).drop(mos))
     work.join_rows(whole)
     work.derive(
         pl.col("has.slices").fill_null(False),
-        pl.when("_reach_told").then(~pl.col("_unreachable")).alias("rtp_address_reachable"),
         pl.coalesce("call.max_rtp_gap", "voice_slice.max_gap").alias("call.max_rtp_gap"),
+        silence_events=pl.when(pl.col("voice_slice.max_gap").is_not_null()).then("_gaps"),
     )
-    work.frame = work.frame.drop("_unreachable", "_reach_told")
+    work.frame = work.frame.drop("_gaps")
 
 
 def _add_segments(work: Workspace, points: pl.DataFrame) -> None:
     """Mean loss at each point of the own leg, and what follows from it."""
-    own = points.filter("own")
-    cells = [
-        pl.col("loss")
-        .filter((pl.col("point") == point) & (pl.col("direction") == direction))
-        .first()
-        .alias(f"_{direction}_{point}")
-        for point in POINTS
-        for direction in ("uplink", "downlink")
-    ]
-    far = points.filter(pl.col("point") == "far_end")
-    far_best = pl.col("method").filter(pl.col("mos").is_not_null()).min()
-    work.join_rows(own.group_by(ROW).agg(*cells))
-    work.join_rows(
-        far.group_by(ROW).agg(
-            far_end_mos=pl.col("mos").filter(pl.col("method") == far_best).mean(),
-            far_end_loss=pl.col("loss").mean(),
-        )
+    at = [(direction, point) for point in POINTS for direction in ("uplink", "downlink")]
+    here = [(pl.col("direction") == d) & (pl.col("point") == p) for d, p in at]
+    spread = points.filter("own").select(
+        ROW, *(pl.when(cell).then("loss").alias(f"_{d}_{p}") for cell, (d, p) in zip(here, at, strict=True))
     )
+    far = points.filter(pl.col("point") == "far_end").group_by(ROW)
+    far_end = far.agg(
+        pl.col("mos_POLQA_SWB", "mos_E_MODEL", "mos_OTHER").mean(), far_end_loss=pl.col("loss").mean()
+    )
+    work.join_rows(spread.group_by(ROW).agg(pl.all().max()))
+    work.join_rows(far_end.select(ROW, "far_end_loss", far_end_mos=_one_method("mos_{}")))
     _add_transport_loss(work)
     _add_own_points(work)
     work.derive(first_lossy_segment=_first_lossy(work.settings.lossy_percent))
@@ -221,20 +222,24 @@ def _first_lossy(limit: float) -> pl.Expr:
 
 def _add_silence(work: Workspace, slices: pl.DataFrame) -> None:
     """Both directions silent in slices that overlap in time; one party listening is no silence of both."""
-    share = pl.col("silence") / pl.col("length")
+    quiet = pl.col("silence") / pl.col("length") >= work.settings.silent_share
+    up = pl.col("direction") == "uplink"
+    own = slices.filter(pl.col("silence").is_not_null() & pl.col("own"))
     buckets = (
-        slices.filter(pl.col("silence").is_not_null() & pl.col("own"))
-        .with_columns(bucket=pl.col("start").dt.truncate("8s"), quiet=share >= work.settings.silent_share)
-        .group_by(ROW, "bucket")
-        .agg(
-            directions=pl.col("direction").n_unique(),
-            quiet=pl.col("direction").filter("quiet").n_unique(),
+        own.select(
+            ROW,
+            bucket=pl.col("start").dt.truncate("8s"),
+            up=up,
+            down=~up,
+            up_quiet=up & quiet,
+            down_quiet=~up & quiet,
         )
+        .group_by(ROW, "bucket")
+        .agg(pl.col("up", "down", "up_quiet", "down_quiet").any())
+        .select(ROW, both=pl.col("up") & pl.col("down"), both_quiet=pl.col("up_quiet") & pl.col("down_quiet"))
     )
-    found = buckets.group_by(ROW).agg(
-        both_sides_silent=pl.when((pl.col("directions") == 2).any()).then((pl.col("quiet") == 2).any())
-    )
-    work.join_rows(found)
+    found = buckets.group_by(ROW).agg(pl.col("both", "both_quiet").any())
+    work.join_rows(found.select(ROW, both_sides_silent=pl.when("both").then("both_quiet")))
 
 
 def _add_timing_advance(work: Workspace, slices: pl.DataFrame) -> None:
@@ -254,16 +259,18 @@ def _add_direction(work: Workspace, points: pl.DataFrame) -> None:
     As the speaker of the own leg sees it.
     """
     # What the other leg sends up comes down to the own leg.
-    flipped = pl.col("direction").replace({"uplink": "downlink", "downlink": "uplink"})
-    seen = pl.when(pl.col("own")).then("direction").otherwise(flipped)
+    flipped = pl.col("direction").cast(pl.String).replace({"uplink": "downlink", "downlink": "uplink"})
+    seen = pl.when(pl.col("own")).then(pl.col("direction").cast(pl.String)).otherwise(flipped)
     badness = pl.max_horizontal("loss", 100 * (pl.col("silent") - 0.5).clip(lower_bound=0.0))
     worst = (
         points.with_columns(seen=seen, badness=badness)
-        .group_by(ROW)
-        .agg(
-            _up=pl.col("badness").filter(pl.col("seen") == "uplink").max(),
-            _down=pl.col("badness").filter(pl.col("seen") == "downlink").max(),
+        .select(
+            ROW,
+            _up=pl.when(pl.col("seen") == "uplink").then("badness"),
+            _down=pl.when(pl.col("seen") == "downlink").then("badness"),
         )
+        .group_by(ROW)
+        .agg(pl.all().max())
     )
     work.join_rows(worst)
     up, down = pl.col("_up").fill_null(0.0), pl.col("_down").fill_null(0.0)
