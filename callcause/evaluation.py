@@ -213,6 +213,7 @@ class Evaluation:
             lines.append(
                 f"{len(self.unknown_tickets)} results belong to no ticket of the truth and are left out"
             )
+        lines.append("ECE: expected calibration error of the first probability, ten bins")
         return "\n".join(lines)
 
 

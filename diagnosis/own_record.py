@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import polars as pl
 
+from collectors.records.schema import ABSENT
 from diagnosis.derived.reasons import abnormal_release
-from diagnosis.source import ABSENT, fields
+from diagnosis.source import fields
 from diagnosis.workspace import ROW, Workspace, seconds
 
 # Readings of the radio and of the terminal: they are the customer's only in the customer's own leg.

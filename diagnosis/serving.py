@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from diagnosis.source import ABSENT, fields
+from collectors.records.schema import ABSENT
+from diagnosis.source import fields
 from diagnosis.workspace import ROW, Workspace
 
 # Node type -> the record fields that name such a node, the best first. A P-CSCF inside an SBC is of type sbc.
@@ -133,7 +134,8 @@ def _nearest_cells(work: Workspace) -> pl.DataFrame:
     open_rows = work.frame.filter(pl.col("own_ecgi").is_null() & pl.col("ticket.ecgi").is_null())
     points = open_rows.select(ROW, lat="ticket.latitude", lon="ticket.longitude").drop_nulls()
     step = limit / _KM_PER_DEGREE
-    lon_step = step / max(0.2, float(points["lat"].radians().cos().min() or 1.0)) if len(points) else step
+    narrowest = points["lat"].radians().cos().min()
+    lon_step = step / max(0.2, narrowest) if isinstance(narrowest, float) else step
     around = pl.DataFrame({"d": [-1, 0, 1]})
     cells = (
         work.tables["cell"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from diagnosis.source import ABSENT, normalise
+from collectors.records.schema import ABSENT
+from diagnosis.source import normalise
 from diagnosis.workspace import ROW
 
 CATEGORY_GUESS = "category_guess"

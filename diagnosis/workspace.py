@@ -7,8 +7,9 @@ from typing import Literal
 
 import polars as pl
 
+from collectors.records.schema import ABSENT
 from diagnosis.evidence_settings import EvidenceSettings
-from diagnosis.source import ABSENT, Tables, means_not_happened
+from diagnosis.source import Tables, means_not_happened
 
 ROW = "row"
 TypeName = Literal["boolean", "integer", "float", "string", "datetime", "list"]

@@ -181,7 +181,7 @@ def test_evaluate_prints_the_figures_per_category(network: Path) -> None:
 
 
 def test_worst_lists_cells_with_their_baseline(network: Path) -> None:
-    kpis = ("ul_interference_per_prb", "pdcp_loss_ratio_ul_qci1", "prb_utilisation", "mr_coverage_ratio")
+    kpis = ("rrc_reestablishment_share", "ul_interference_per_prb", "prb_utilisation")
     lists = [callcause("worst", "--store", network / "store", "--kpi", kpi).stdout for kpi in kpis]
     assert all("baseline" in text for text in lists)
     assert any(re.search(r"\d{3}-\d{2}-\d+-\d+", text) for text in lists)

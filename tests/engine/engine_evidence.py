@@ -19,9 +19,16 @@ from runbooks.loader import load_runbooks
 
 DATETIME = pl.Datetime("us", "UTC")
 BASE = {
-    "ticket.category": None, "ticket.description": "", "has.call": True, "has.registration": True, "has.subscriber": True,
-    "missing_required": 0, "out_of_scope_text": False, "nearest_record_min": 1.0, "call_chosen_min": 1.0,
-}  # fmt: skip
+    "ticket.category": None,
+    "ticket.description": "",
+    "has.call": True,
+    "has.registration": True,
+    "has.subscriber": True,
+    "missing_required": 0,
+    "out_of_scope_text": False,
+    "nearest_record_min": 1.0,
+    "call_chosen_min": 1.0,
+}
 
 
 @dataclass(frozen=True)

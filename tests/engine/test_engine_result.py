@@ -28,10 +28,16 @@ KEYS = [
     "runbook_version",
 ]
 WEAK = {
-    "ticket.category": "drop", "ticket.description": "call dropped", "call.final_status": 200, "call.rsrp_last": -118.0,
-    "call.releasing_side": "network", "abnormal_reason": True, "ul_interference_per_prb": -116.5,
-    "ul_interference_per_prb__n": 812.0, "ul_interference_per_prb__base": -117.0,
-}  # fmt: skip
+    "ticket.category": "drop",
+    "ticket.description": "call dropped",
+    "call.final_status": 200,
+    "call.rsrp_last": -118.0,
+    "call.releasing_side": "network",
+    "abnormal_reason": True,
+    "ul_interference_per_prb": -116.5,
+    "ul_interference_per_prb__n": 812.0,
+    "ul_interference_per_prb__base": -117.0,
+}
 
 
 def test_keys_stand_in_the_order_of_the_contract() -> None:
@@ -39,11 +45,26 @@ def test_keys_stand_in_the_order_of_the_contract() -> None:
     assert list(result)[: len(KEYS)] == KEYS
     assert list(result["category"]) == ["id", "probability", "decided_by", "because"]
     assert list(result["causes"][0])[:7] == [
-        "id", "probability", "department", "remedy", "supported_by", "contradicted_by", "would_change_if",
-    ]  # fmt: skip
+        "id",
+        "probability",
+        "department",
+        "remedy",
+        "supported_by",
+        "contradicted_by",
+        "would_change_if",
+    ]
     assert list(result["checks"][0])[:10] == [
-        "id", "outcome", "reading", "unit", "threshold", "baseline", "samples", "at", "period", "reason",
-    ]  # fmt: skip
+        "id",
+        "outcome",
+        "reading",
+        "unit",
+        "threshold",
+        "baseline",
+        "samples",
+        "at",
+        "period",
+        "reason",
+    ]
 
 
 def test_at_least_three_causes_are_ranked_when_the_verdict_is_cause() -> None:
@@ -57,8 +78,12 @@ def test_at_least_three_causes_are_ranked_when_the_verdict_is_cause() -> None:
 def test_a_check_tells_reading_threshold_baseline_and_samples() -> None:
     checks = {check["id"]: check for check in diagnosed(WEAK).results()[0]["checks"]}
     assert checks["DRP-04"] | {"conditions": None} == checks["DRP-04"] | {
-        "outcome": "HIT", "reading": -118, "unit": "dBm", "threshold": -110, "conditions": None,
-    }  # fmt: skip
+        "outcome": "HIT",
+        "reading": -118,
+        "unit": "dBm",
+        "threshold": -110,
+        "conditions": None,
+    }
     noise = checks["DRP-06"]
     assert (noise["outcome"], noise["reading"], noise["baseline"], noise["samples"]) == (
         "MISS",
@@ -88,8 +113,13 @@ def test_the_threshold_in_the_result_is_that_of_the_region() -> None:
 def test_supported_and_contradicted_name_checks_of_the_runbooks() -> None:
     cause = diagnosed(WEAK).results()[0]["causes"][0]
     assert cause["supported_by"] == ["DRP-04"]
-    interference = next(c for c in diagnosed({**WEAK, "call.rsrp_last": -90.0}, min_probability=0.0, causes_shown=99)
-                        .results()[0]["causes"] if c["id"] == "drop-uplink-interference")  # fmt: skip
+    interference = next(
+        c
+        for c in diagnosed({**WEAK, "call.rsrp_last": -90.0}, min_probability=0.0, causes_shown=99).results()[
+            0
+        ]["causes"]
+        if c["id"] == "drop-uplink-interference"
+    )
     assert interference["contradicted_by"] == ["DRP-06"]
 
 
@@ -155,10 +185,14 @@ def test_results_do_not_depend_on_the_hash_seed() -> None:
     root = Path(__file__).parents[2]
     runs = {
         subprocess.run(
-            [sys.executable, "-c", code], cwd=root, capture_output=True, check=True, env={"PYTHONHASHSEED": seed, "PYTHONPATH": str(root)}
+            [sys.executable, "-c", code],
+            cwd=root,
+            capture_output=True,
+            check=True,
+            env={"PYTHONHASHSEED": seed, "PYTHONPATH": str(root)},
         ).stdout
         for seed in ("0", "4711")
-    }  # fmt: skip
+    }
     assert len(runs) == 1
 
 
@@ -177,8 +211,10 @@ def test_no_node_is_named_for_radio_causes_or_when_none_is_known() -> None:
 def test_a_release_by_the_cscf_is_blamed_on_the_serving_scscf() -> None:
     row = {"call.releasing_node": "cscf", "serving.scscf": "SCSCF-2"}
     assert guilty_node("drop-ims-release", "scscf", row) == {
-        "id": "SCSCF-2", "type": "scscf", "because": "call.releasing_node is cscf",
-    }  # fmt: skip
+        "id": "SCSCF-2",
+        "type": "scscf",
+        "because": "call.releasing_node is cscf",
+    }
 
 
 def test_every_guilty_type_is_a_type_of_the_node_record_and_every_cause_exists() -> None:
@@ -191,5 +227,11 @@ def test_every_guilty_type_is_a_type_of_the_node_record_and_every_cause_exists()
 
 def test_readings_become_what_json_can_hold() -> None:
     assert [json_value(v) for v in (float("inf"), float("nan"), 3.0, 0.123456789, True, None, "x")] == [
-        "never", None, 3, 0.123457, True, None, "x",
-    ]  # fmt: skip
+        "never",
+        None,
+        3,
+        0.123457,
+        True,
+        None,
+        "x",
+    ]

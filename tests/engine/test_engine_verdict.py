@@ -31,8 +31,15 @@ MOS = {
     "call.csfb_flag": False,
 }
 CSF = {"ticket.category": "csfb", "ticket.description": "打电话就掉到2G", "call.csfb_flag": True}
-CX_OK = {"registration.cx_command": "UAR", "registration.cx_vendor": 10415, "registration.cx_code": 2001, "cx_seen": True,
-         "cx_no_answer": False, "hss_answer_bad": False, "ims_dns_bad": False}  # fmt: skip
+CX_OK = {
+    "registration.cx_command": "UAR",
+    "registration.cx_vendor": 10415,
+    "registration.cx_code": 2001,
+    "cx_seen": True,
+    "cx_no_answer": False,
+    "hss_answer_bad": False,
+    "ims_dns_bad": False,
+}
 NETWORK_SIDE = {"call.releasing_side": "network", "abnormal_reason": True, "call.releasing_node": "enb"}
 GOOD = {
     "call.t_200": None,
@@ -42,22 +49,125 @@ GOOD = {
 }
 
 LAB: list[tuple[dict[str, Any], str]] = [
-    ({**REG, "registration.final_status": 500, "registration.cx_command": "UAR", "cx_no_answer": True, "hss_answer_bad": True}, "reg-hss-unavailable-or-overloaded"),
-    ({**REG, "registration.final_status": 403, "registration.cx_command": "MAR", "registration.cx_vendor": 0, "registration.cx_code": 3004, "hss_answer_bad": True, "registration.challenge_count": 0}, "reg-hss-unavailable-or-overloaded"),
-    ({**REG, "registration.final_status": 504, "registration.cx_command": "SAR", "registration.cx_vendor": 0, "registration.cx_code": 5012, "hss_answer_bad": True, "registration.challenge_count": 1}, "reg-hss-unavailable-or-overloaded"),
-    ({**REG, "registration.final_status": 403, "registration.cx_command": "UAR", "registration.cx_vendor": 10415, "registration.cx_code": 5001, "hss_answer_bad": False}, "reg-ims-subscription-missing"),
-    ({**REG, "registration.final_status": 403, "registration.challenge_count": 1, "registration.cx_command": "MAR", "registration.cx_vendor": 10415, "registration.cx_code": 2001, "hss_answer_bad": False}, "reg-aka-failure"),
-    ({**REG, **CX_OK, "registration.final_status": 504, "registration.first_error_node": "scscf", "registration.first_error_status": 503}, "reg-scscf-unavailable"),
-    ({**REG, "registration.final_status": 500, "reply_time_s": 0.003, "cx_seen": False, "hss_answer_bad": False, "ims_dns_bad": True}, "reg-ims-dns-failure"),
-    ({**REG, "registration.final_status": 403, "must_register_first": True, "registered_before": True}, "reg-pcscf-state-lost"),
+    (
+        {
+            **REG,
+            "registration.final_status": 500,
+            "registration.cx_command": "UAR",
+            "cx_no_answer": True,
+            "hss_answer_bad": True,
+        },
+        "reg-hss-unavailable-or-overloaded",
+    ),
+    (
+        {
+            **REG,
+            "registration.final_status": 403,
+            "registration.cx_command": "MAR",
+            "registration.cx_vendor": 0,
+            "registration.cx_code": 3004,
+            "hss_answer_bad": True,
+            "registration.challenge_count": 0,
+        },
+        "reg-hss-unavailable-or-overloaded",
+    ),
+    (
+        {
+            **REG,
+            "registration.final_status": 504,
+            "registration.cx_command": "SAR",
+            "registration.cx_vendor": 0,
+            "registration.cx_code": 5012,
+            "hss_answer_bad": True,
+            "registration.challenge_count": 1,
+        },
+        "reg-hss-unavailable-or-overloaded",
+    ),
+    (
+        {
+            **REG,
+            "registration.final_status": 403,
+            "registration.cx_command": "UAR",
+            "registration.cx_vendor": 10415,
+            "registration.cx_code": 5001,
+            "hss_answer_bad": False,
+        },
+        "reg-ims-subscription-missing",
+    ),
+    (
+        {
+            **REG,
+            "registration.final_status": 403,
+            "registration.challenge_count": 1,
+            "registration.cx_command": "MAR",
+            "registration.cx_vendor": 10415,
+            "registration.cx_code": 2001,
+            "hss_answer_bad": False,
+        },
+        "reg-aka-failure",
+    ),
+    (
+        {
+            **REG,
+            **CX_OK,
+            "registration.final_status": 504,
+            "registration.first_error_node": "scscf",
+            "registration.first_error_status": 503,
+        },
+        "reg-scscf-unavailable",
+    ),
+    (
+        {
+            **REG,
+            "registration.final_status": 500,
+            "reply_time_s": 0.003,
+            "cx_seen": False,
+            "hss_answer_bad": False,
+            "ims_dns_bad": True,
+        },
+        "reg-ims-dns-failure",
+    ),
+    (
+        {**REG, "registration.final_status": 403, "must_register_first": True, "registered_before": True},
+        "reg-pcscf-state-lost",
+    ),
     ({**ACC, "call.final_status": 480, "callee_registered": False}, "acc-callee-not-registered"),
-    ({**ACC, "call.final_status": 408, "call.paging_sent": True, "call.paging_answered": False, "called.paging_sent": True, "called.paging_answered": False}, "acc-paging-failure"),
-    ({**ACC, "call.final_status": 500, "call.first_error_node": "dns", "final_delay_s": 0.003, "as_no_user_data": False}, "acc-ims-dns-failure"),
-    ({**ACC, "call.final_status": 500, "call.first_error_node": "scscf", "final_delay_s": 2.0, "as_no_user_data": False, "cx_sh_no_answer": False}, "acc-cscf-as-fault"),
+    (
+        {
+            **ACC,
+            "call.final_status": 408,
+            "call.paging_sent": True,
+            "call.paging_answered": False,
+            "called.paging_sent": True,
+            "called.paging_answered": False,
+        },
+        "acc-paging-failure",
+    ),
+    (
+        {
+            **ACC,
+            "call.final_status": 500,
+            "call.first_error_node": "dns",
+            "final_delay_s": 0.003,
+            "as_no_user_data": False,
+        },
+        "acc-ims-dns-failure",
+    ),
+    (
+        {
+            **ACC,
+            "call.final_status": 500,
+            "call.first_error_node": "scscf",
+            "final_delay_s": 2.0,
+            "as_no_user_data": False,
+            "cx_sh_no_answer": False,
+        },
+        "acc-cscf-as-fault",
+    ),
     ({**MOS, "relay_bypassed": True}, "mos-media-relay-fault"),
     ({**MOS, "rtp_address_reachable": False}, "mos-one-way-sdp-nat"),
     ({**MOS, "s1u_loss": 10.0, "first_lossy_segment": "s1u"}, "mos-transport-qos"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("row", "cause"), LAB, ids=[cause for _, cause in LAB])
@@ -153,11 +263,27 @@ def test_an_incomplete_ticket_says_what_to_ask_the_customer() -> None:
 
 
 def test_a_good_call_at_the_complaint_time_with_nothing_found_is_no_fault() -> None:
-    good = {**ACC, **GOOD, "call.registered": True, "t_100_delay_s": 0.2, "qci1_delay_s": 0.4, "update_delay_s": 0.1,
-            "call.rsrp_last": -80.0, "call.sinr_last": 15.0, "call.rrc_released_in_setup": False, "callee_registered": True,
-            "call.session_rejected_by_as": False, "call.first_error_node": None, "cx_sh_no_answer": False,
-            "ul_interference_per_prb": -117.0, "prb_utilisation": 30.0, "registered_before": True,
-            "must_register_first": False, "radio_beyond_limit": False, "final_delay_s": 60.0}  # fmt: skip
+    good = {
+        **ACC,
+        **GOOD,
+        "call.registered": True,
+        "t_100_delay_s": 0.2,
+        "qci1_delay_s": 0.4,
+        "update_delay_s": 0.1,
+        "call.rsrp_last": -80.0,
+        "call.sinr_last": 15.0,
+        "call.rrc_released_in_setup": False,
+        "callee_registered": True,
+        "call.session_rejected_by_as": False,
+        "call.first_error_node": None,
+        "cx_sh_no_answer": False,
+        "ul_interference_per_prb": -117.0,
+        "prb_utilisation": 30.0,
+        "registered_before": True,
+        "must_register_first": False,
+        "radio_beyond_limit": False,
+        "final_delay_s": 60.0,
+    }
     verdict, cause = first(good)[0]
     assert verdict == "no_fault"
     assert cause != "acc-undetermined"
