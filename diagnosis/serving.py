@@ -53,6 +53,7 @@ CORE_TYPES = (
     "msc",
     "emsc",
 )
+BEHIND_REGISTER = frozenset({"sbc", "pcscf", "icscf", "scscf", "as", "dns", "mgcf", "mgw", "rtp_proxy"})
 _KM_PER_DEGREE = 111.2
 
 
@@ -193,6 +194,7 @@ def _add_nodes(work: Workspace) -> None:
     work.derive(*named)
     work.frame = work.frame.drop([f"_node.{name}" for name in sources])
     work.derive(*(pl.col(f"serving.{t}").is_not_null().alias(f"named.{t}") for t in CORE_TYPES))
+    work.derive(_stopped_before_ims(work).alias("stopped_before_ims"))
     work.derive(*(_only_node(work, t) for t in CORE_TYPES))
 
 
@@ -227,7 +229,21 @@ def _only_node(work: Workspace, node_type: str) -> pl.Expr:
     guesses.append(_lookup(nodes, "region", "ticket.region"))
     if len(nodes) == 1:
         guesses.append(pl.lit(nodes["node_id"].item()))
-    return pl.coalesce(*guesses).alias(f"serving.{node_type}")
+    named = pl.col(f"serving.{node_type}")
+    if node_type not in BEHIND_REGISTER:
+        return pl.coalesce(*guesses).alias(f"serving.{node_type}")
+    return (
+        pl.when("stopped_before_ims")
+        .then(named)
+        .otherwise(pl.coalesce(*guesses))
+        .alias(named.meta.output_name())
+    )
+
+
+def _stopped_before_ims(work: Workspace) -> pl.Expr:
+    """Return where the own attempt ended before any REGISTER was sent: no node of the IMS served it."""
+    sent_none = work.not_happened("registration", "register_sent_at").fill_null(False)
+    return pl.col("has.registration") & ~pl.col("has.call") & sent_none
 
 
 def _lookup(nodes: pl.DataFrame, key: str, column: str) -> pl.Expr:

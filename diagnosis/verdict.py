@@ -233,6 +233,9 @@ def _verdicts(
     verdict = np.full(len(total), CAUSE, np.int8)
     verdict[no_fault_cause[top]] = NO_FAULT
     verdict[found & ~strong & record_missing] = CANNOT_TELL
+    # "Not registered" only names the tree to run (rule 7e); without the record it runs into nothing.
+    names_a_tree = np.array([plan.runbooks.causes[plan.causes[c]].gives_way_to is not None for c in tree])
+    verdict[found & names_a_tree[top] & record_missing] = CANNOT_TELL
     verdict[nothing_wrong] = NO_FAULT
     verdict[~found] = np.where(cluster[~found], CAUSE, CANNOT_TELL)
     verdict[~found & good & ~_core_missing(outcomes)] = NO_FAULT

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from diagnosis.serving import CORE_TYPES, node_name, pool_of, site
+from diagnosis.serving import BEHIND_REGISTER, CORE_TYPES, NAMED_BY, node_name, pool_of, site
 from diagnosis.workspace import ROW, Name, Workspace, hours
 
 NAMES = {
@@ -24,6 +24,8 @@ NAMES = {
     "link_flap_in_call": Name("boolean", "alarm", ("call.started_at",)),
     "equipment_alarm_near": Name("boolean", "alarm"),
 }
+# With more nodes of a type in a region, and none named by a record, it stays open which one served (default).
+MOST_GUESSED = 2
 _LINK = (
     r"(?i)\bs1\b|\bx2\b|s1-?(mme|u|ap|c)\b|sctp|\blink\b|transmission|transport|backhaul|链路|传输|光缆|偶联"
 )
@@ -149,12 +151,20 @@ def _node_pairs(work: Workspace, objects: pl.DataFrame) -> list[pl.DataFrame]:
         pool = pool_of(node_type)
         key, told = ("pool", pool) if pool else ("region", "ticket.region")
         members = inventory.filter(pl.col("node_type") == node_type).select("node_id", _key=key).drop_nulls()
-        if members.is_empty():
+        if members.is_empty() or (pool is None and _is_guesswork(work, node_type)):
             continue
-        open_rows = work.frame.filter(pl.col(column).is_null()).select(ROW, "complaint_at", _key=told)
+        reached = ~pl.col("stopped_before_ims") if node_type in BEHIND_REGISTER else pl.lit(True)
+        open_rows = work.frame.filter(pl.col(column).is_null() & reached)
+        open_rows = open_rows.select(ROW, "complaint_at", _key=told)
         guess = open_rows.join(members, on="_key").join(objects, on="node_id")
         parts.append(_within(work, guess, pl.lit(1)))
     return parts
+
+
+def _is_guesswork(work: Workspace, node_type: str) -> bool:
+    """Return whether one of many nodes would be a guess: records name such nodes, and none named one here."""
+    many = work.tables["node"].filter(pl.col("node_type") == node_type).group_by("region").len()["len"].max()
+    return node_type in NAMED_BY and isinstance(many, int) and many > MOST_GUESSED
 
 
 def related_alarms(work: Workspace) -> pl.DataFrame:

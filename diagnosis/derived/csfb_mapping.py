@@ -84,9 +84,12 @@ def _derive_sgs(work: Workspace) -> None:
 def _derive_frequencies(work: Workspace) -> None:
     """Frequencies in the redirection, and whether at least half of them are those of the 2G layer here."""
     sent = pl.col("call.csfb_redirect_arfcns")
-    fell_back = pl.col("call.t_esr").is_not_null() | pl.col("call.t_redirect").is_not_null()
+    redirected = pl.col("call.t_redirect").is_not_null()
+    # A page that was not answered ends the call before any redirection (CSF-10).
+    unanswered = (pl.col("call.paging_answered") == False).fill_null(False) & ~redirected  # noqa: E712
+    fell_back = (pl.col("call.t_esr").is_not_null() & ~unanswered) | redirected
     work.derive(
-        no_fallback=work.not_happened("call", "t_esr") & pl.col("call.t_redirect").is_null(),
+        no_fallback=(work.not_happened("call", "t_esr") & ~redirected) | unanswered,
         redirect_arfcn_count=pl.when(sent.list.len() > 0)
         .then(sent.list.len().cast(pl.Int64))
         .when(fell_back & work.can_see("call", "csfb_redirect_arfcns"))
