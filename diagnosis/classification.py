@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -38,7 +38,7 @@ class Classification:
     said: Floats
     frame: pl.DataFrame  # the columns that `because` quotes
 
-    @property
+    @cached_property
     def best(self) -> NDArray[np.int64]:
         """Number of the most probable category of each ticket."""
         return np.asarray(self.probability.argmax(axis=1))

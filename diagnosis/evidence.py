@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import polars as pl
 from polars.expr.whenthen import ChainedThen, Then
@@ -177,7 +178,14 @@ class Evidence:
         if kind is None or column not in means_not_happened(kind):
             return pl.lit(False)
         key = f"{role}.{ABSENT}"
-        return pl.col(f"has.{role}") & ~pl.col(key).is_in(blind_keys(self.frame[key], column))
+        if key not in self._absent_keys:
+            self._absent_keys[key] = self.frame[key].unique()
+        return pl.col(f"has.{role}") & ~pl.col(key).is_in(blind_keys(self._absent_keys[key], column))
+
+    @cached_property
+    def _absent_keys(self) -> dict[str, pl.Series]:
+        """Role -> the few different texts of absent columns; to find them takes a pass over all tickets."""
+        return {}
 
     def _why(self, name: str, depth: int) -> pl.Expr:
         name = name.removesuffix("__n")
