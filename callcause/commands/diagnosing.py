@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 from rich.table import Table
@@ -120,11 +122,16 @@ def print_table(batch: DiagnosisBatch) -> None:
             top["id"] if top else "-",
             f"{top['probability']:.2f}" if top else "-",
             top["department"] if top else "-",
-            " ".join(top["supported_by"])
-            if top
-            else ", ".join(item["need"] for item in result["missing"][:2]),
+            _proof(result),
         )
     out.print(table)
+
+
+def _proof(result: Mapping[str, Any]) -> str:
+    """Return the checks that support the first cause; of an open verdict what would decide it."""
+    if result["verdict"] == "cannot_tell":
+        return "needs " + ", ".join(item["need"] for item in result["missing"][:2])
+    return " ".join(result["causes"][0]["supported_by"]) if result["causes"] else ""
 
 
 def worst(store_path: Path, kpi: str, at: str | None, top: int) -> None:

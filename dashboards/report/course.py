@@ -43,7 +43,7 @@ def course_svg(course: Course) -> Markup:
     label = escape(f"{course.title_en} at {course.entity}")
     parts = [
         f'<svg class="course" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">',
-        _axis(scale, course.unit),
+        _axis(scale),
         _band(scale, course),
         _limit(scale, course.limit),
         _line(scale, course),
@@ -82,7 +82,7 @@ def _number(value: float) -> str:
     return f"{value:.4g}"
 
 
-def _axis(scale: _Scale, unit: str) -> str:
+def _axis(scale: _Scale) -> str:
     rows = []
     for share in (0.0, 0.5, 1.0):
         value = scale.low + share * (scale.high - scale.low)
@@ -91,7 +91,6 @@ def _axis(scale: _Scale, unit: str) -> str:
         rows.append(
             f'<text class="tick" x="{LEFT - 4}" y="{y + 3}" text-anchor="end">{_number(value)}</text>'
         )
-    rows.append(f'<text class="tick" x="2" y="{TOP + 2}">{escape(unit)}</text>')
     days = sorted({t.replace(hour=0, minute=0, second=0, microsecond=0) for t in scale.times})
     for day in days[:: max(1, len(days) // 8)]:
         if day.timestamp() >= scale.start:
