@@ -135,7 +135,9 @@ def build(folder: Path) -> Path:
     with Store.open(store_path) as store:
         ingest(store, [folder / "files"])
         for day in range(DAYS):
-            store.add(SourceFile(f"pm-{day}", f"{day + 1:016x}{0:048x}", 0), {"counters": counters(day, names)})
+            store.add(
+                SourceFile(f"pm-{day}", f"{day + 1:016x}{0:048x}", 0), {"counters": counters(day, names)}
+            )
             print(f"\rday {day + 1}/{DAYS}", end="", file=sys.stderr)
         store.refresh()
     print(file=sys.stderr)
