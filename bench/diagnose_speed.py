@@ -176,7 +176,8 @@ def main() -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     print(
         f"diagnose {TICKETS} tickets, {CELLS} cells, {DAYS} days: {median:.2f} s (limit {LIMIT_S} s), "
-        f"polars join {peer:.2f} s, ratio {median / peer:.1f}; contract objects of the first {WRITTEN} {written:.1f} s; "
+        f"polars join {peer:.2f} s, ratio {median / peer:.1f}; "
+        f"contract objects of the first {WRITTEN} {written:.1f} s; "
         f"peak {peak:.2f} GB (limit {LIMIT_GB} GB, building included)"
     )
 
