@@ -72,6 +72,12 @@ def add_own_records(work: Workspace) -> None:
 
 def number_to_imsi(work: Workspace) -> pl.DataFrame:
     """Each number pseudonym with the IMSI pseudonym that the records give it (subscriber data win)."""
+    if "imsi_of" not in work.related:
+        work.related["imsi_of"] = _number_to_imsi(work)
+    return work.related["imsi_of"]
+
+
+def _number_to_imsi(work: Workspace) -> pl.DataFrame:
     calls = work.tables["call"]
     pairs = pl.concat(
         [

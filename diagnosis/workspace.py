@@ -38,6 +38,8 @@ class Workspace:
     settings: EvidenceSettings
     frame: pl.DataFrame
     related: dict[str, pl.DataFrame] = field(default_factory=dict)
+    absent_keys: dict[str, pl.Series] = field(default_factory=dict)
+    """The few different texts of each `<role>.absent`; a role is joined once, so they stay."""
 
     def derive(self, *expressions: pl.Expr, **named: pl.Expr) -> None:
         """Add columns computed from columns of the same row."""
@@ -54,7 +56,9 @@ class Workspace:
         """
         role = role or kind
         key = f"{role}.{ABSENT}"
-        blind = blind_keys(self.frame[key], field_name)
+        if key not in self.absent_keys:
+            self.absent_keys[key] = self.frame[key].unique()
+        blind = blind_keys(self.absent_keys[key], field_name)
         return pl.col(f"has.{role}") & ~pl.col(key).is_in(blind)
 
     def not_happened(self, kind: str, field_name: str, role: str | None = None) -> pl.Expr:

@@ -56,7 +56,11 @@ def live(ledger: Ledger, kind: str, shard: str) -> Segment | None:
 
 def write(aside: Aside, kind: str, shard: str, rows: pl.DataFrame) -> tuple[Path, Segment]:
     """Write the new file of a shard; `rows` are sorted by entity and time."""
-    path = aside.write(rows, row_group=HOURLY_GROUP, fast=True) if kind == HOURLY else aside.write(rows)
+    path = (
+        aside.write(rows, row_group=HOURLY_GROUP, fast=True)
+        if kind == HOURLY
+        else aside.write(rows, fast=True)
+    )
     start, end = time_range(rows, "period_start")
     return path, Segment(f"shards/{shard}/{kind}-{path.stem}.parquet", kind, shard, rows.height, start, end)
 
