@@ -5,7 +5,7 @@ BIN := .venv/bin
 SRC := callcause collectors dashboards diagnosis runbooks bench tests callcause_error.py
 PYTEST_ARGS ?=
 
-.PHONY: demo test lint unit bench fuzz soak evaluate lock clean
+.PHONY: demo test lint unit bench evaluate lock clean
 
 demo: .venv/.demo
 	$(BIN)/callcause demo

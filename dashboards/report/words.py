@@ -35,7 +35,7 @@ LABEL = {
     "remedy": ("Remedy", "处理建议"),
     "supported": ("For", "支持证据"),
     "contradicted": ("Against", "反对证据"),
-    "change": ("Would change if", "何时会改变"),
+    "change": ("Would change", "何时会改变"),
     "causes": ("Ranked causes", "原因排序"),
     "evidence": ("Key figures against their baseline", "关键指标与基线"),
     "ladder": ("Message ladder", "信令流程"),
