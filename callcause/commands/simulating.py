@@ -9,6 +9,7 @@ from callcause.commands import diagnosing, ingesting
 from callcause.evaluation import evaluate
 from callcause.simulator import simulate
 from callcause.terminal import out, progress, say
+from callcause_error import UsageError
 
 DEMO_CELLS, DEMO_DAYS, DEMO_TICKETS = 60, 8, 40
 
@@ -22,8 +23,7 @@ def run(folder: Path, *, cells: int, days: int, tickets: int, seed: int) -> None
 
 def demo(folder: Path, seed: int) -> None:
     """Show the whole way on a small network; the folder is made anew."""
-    if folder.exists():
-        shutil.rmtree(folder)
+    _clear(folder)
     run(folder / "files", cells=DEMO_CELLS, days=DEMO_DAYS, tickets=DEMO_TICKETS, seed=seed)
     store = folder / "store"
     files = folder / "files"
@@ -35,3 +35,12 @@ def demo(folder: Path, seed: int) -> None:
     diagnosing.print_table(batch)
     out.print(evaluate(files / "truth.csv", results).table(), markup=False, highlight=False)
     out.print(f"results: {results}\nreport:  {page.resolve().as_uri()}", markup=False, highlight=False)
+
+
+def _clear(folder: Path) -> None:
+    """Remove an earlier demo; any other folder with something in it is not ours to remove."""
+    if not folder.exists():
+        return
+    if not folder.is_dir() or (any(folder.iterdir()) and not (folder / "files" / "truth.csv").is_file()):
+        raise UsageError("is no earlier demo and would be removed; name another folder", file=str(folder))
+    shutil.rmtree(folder)

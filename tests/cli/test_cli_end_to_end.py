@@ -217,3 +217,10 @@ def test_the_runbooks_have_no_lint_findings_and_can_be_read() -> None:
     callcause("runbooks", "lint")
     assert "DRP-08" in callcause("runbooks", "list").stdout
     assert "漏配" in callcause("runbooks", "show", "DRP-08", "--language", "zh").stdout
+
+
+def test_the_demo_never_removes_a_folder_that_is_no_demo(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("keep", encoding="utf-8")
+    done = callcause("demo", "--folder", tmp_path, expect=2)
+    assert str(tmp_path) in done.stderr
+    assert (tmp_path / "mine.txt").read_text(encoding="utf-8") == "keep"
