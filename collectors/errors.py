@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from callcause_error import CallcauseError, UsageError
 
-__all__ = ["BadFile", "ConfigError", "StoreError", "UsageError"]
+__all__ = ["BadFile", "ConfigError", "SourceError", "StoreError", "UsageError"]
 
 
 class BadFile(CallcauseError):  # noqa: N818 - the name stands in the architecture
@@ -34,3 +34,23 @@ class StoreError(CallcauseError):
 
 class ConfigError(UsageError):
     """A counter map, a schema, a catalogue or a setting is wrong: exit status 2."""
+
+
+class SourceError(CallcauseError):
+    """A live source did not answer, or answered what cannot be read; `file` is its name and target.
+
+    `code` is the state that the run is counted under: `timeout`, `refused`, `authentication`, `bad_answer`,
+    `unreachable`.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        file: str | None = None,
+        key: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        self.code = code
+        super().__init__(message, file=file, key=key, hint=hint)

@@ -43,7 +43,7 @@ def ingest(
     files = walk((Path(path) for path in paths), but_not=store.root)
     tables, pm = run.sort_out(files)
     reader = Pseudonymiser(load_key())
-    _same_key(store, reader)
+    same_key(store, reader)
     for found in tables:
         run.table(found, zone, country_code, s1ap_offsets, reader)
     run.flush()
@@ -187,7 +187,7 @@ def _odd(counts: Mapping[str, int]) -> dict[str, int]:
     }
 
 
-def _same_key(store: Store, reader: Pseudonymiser) -> None:
+def same_key(store: Store, reader: Pseudonymiser) -> None:
     """Refuse a key other than the one that the stored pseudonyms were made with: nothing would join."""
     mark = reader.pseudonym("key", "callcause")
     known = store.remember("pseudonym_key", mark)

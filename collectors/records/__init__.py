@@ -1,7 +1,7 @@
-"""The fourteen outside records: schemas, table readers, validation, pseudonyms."""
+"""The record tables: schemas, table readers, validation, pseudonyms."""
 
 from collectors.records.identity import Pseudonymiser, load_key, normalise_number, scrub_text
-from collectors.records.pipeline import LoadedRecords, load_records
+from collectors.records.pipeline import LoadedRecords, load_records, load_rows
 from collectors.records.schema import RecordSchema, load_schemas, record_field_names
 from collectors.records.table import RecordTable, read_table, recognise
 from collectors.records.validation import Validated, validate
@@ -14,6 +14,7 @@ __all__ = [
     "Validated",
     "load_key",
     "load_records",
+    "load_rows",
     "load_schemas",
     "normalise_number",
     "read_table",

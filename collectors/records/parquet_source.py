@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from collectors.errors import BadFile
 from collectors.records.rows import LINE, RowBatch, bad_rows
+from collectors.records.typed_text import as_text
 
 PARQUET_MAGIC = b"PAR1"
 BATCH_ROWS = 50_000
@@ -32,7 +33,9 @@ class ParquetSource:
         line = 1
         try:
             for batch in self._file.iter_batches(self._batch_rows):
-                frame = _as_text(pa.table(batch.columns, names=_positions(batch.num_columns)))
+                frame = as_text(
+                    pl.DataFrame(pl.from_arrow(pa.table(batch.columns, names=_positions(batch.num_columns))))
+                )
                 frame.columns = list(self.header)
                 lines = pl.int_range(line, line + frame.height, dtype=pl.Int64, eager=True)
                 line += frame.height
@@ -49,30 +52,3 @@ class ParquetSource:
 
 def _positions(count: int) -> list[str]:
     return [str(position) for position in range(count)]
-
-
-def _as_text(table: pa.Table) -> pl.DataFrame:
-    frame = pl.DataFrame(pl.from_arrow(table))
-    return frame.select(_text(name, dtype) for name, dtype in frame.schema.items())
-
-
-def _text(name: str, dtype: pl.DataType) -> pl.Expr:
-    column = pl.col(name)
-    if isinstance(dtype, pl.String):
-        return column
-    if isinstance(dtype, pl.Datetime):
-        aware = dtype.time_zone is not None
-        text = column.dt.convert_time_zone("UTC") if aware else column
-        return text.dt.to_string("%Y-%m-%dT%H:%M:%S%.6f" + ("Z" if aware else ""))
-    if isinstance(dtype, pl.List | pl.Array):
-        return _list_text(column if isinstance(dtype, pl.List) else column.arr.to_list(), dtype.inner)
-    if isinstance(dtype, pl.Struct):
-        return column.struct.json_encode()
-    return column.cast(pl.String)
-
-
-def _list_text(column: pl.Expr, inner: object) -> pl.Expr:
-    if isinstance(inner, pl.Struct):
-        objects = column.list.eval(pl.element().struct.json_encode()).list.join(",")
-        return pl.when(column.is_not_null()).then(pl.format("[{}]", objects))
-    return column.cast(pl.List(pl.String())).list.join(";", ignore_nulls=True)

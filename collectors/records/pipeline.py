@@ -13,7 +13,7 @@ from collectors.records.identity import Pseudonymiser, protect
 from collectors.records.rows import LINE, RowBatch, bad_rows
 from collectors.records.s1ap import check_offsets, take_off_offsets
 from collectors.records.schema import RecordSchema, load_schemas
-from collectors.records.table import OpenTable, open_table
+from collectors.records.table import OpenTable, open_table, table_in_memory
 from collectors.records.times import check_zone
 from collectors.records.validation import check_rows, complete, keep_last
 
@@ -53,6 +53,28 @@ def load_records(
     offsets = check_offsets(s1ap_offsets) if s1ap_offsets else None
     table = open_table(path)
     loader = _Loader(load_schemas()[table.kind], zone, pseudonymiser, country_code, offsets)
+    for batch in table.batches():
+        loader.add(batch)
+    return loader.finish(table)
+
+
+def load_rows(
+    kind: str,
+    rows: pl.DataFrame,
+    *,
+    source: str,
+    pseudonymiser: Pseudonymiser,
+    zone: str = "UTC",
+    country_code: str = "86",
+) -> LoadedRecords:
+    """Take in rows that a collector holds in memory: the same checks and pseudonyms as for a file.
+
+    `rows` has any types and some columns of the schema; those that it lacks are absent (the source does not
+    see them). BadFile names `source` where a required column is missing or a column is not of the schema.
+    """
+    check_zone(zone)
+    table = table_in_memory(kind, rows, source)
+    loader = _Loader(load_schemas()[kind], zone, pseudonymiser, country_code, None)
     for batch in table.batches():
         loader.add(batch)
     return loader.finish(table)

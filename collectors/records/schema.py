@@ -1,4 +1,4 @@
-"""The fourteen record definitions, read from `schema/*.yaml` into checked models."""
+"""The record definitions, read from `schema/*.yaml` into checked models."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ import polars as pl
 from callcause_error import did_you_mean
 from collectors.errors import BadFile
 from collectors.records.csv_source import CsvSource
+from collectors.records.memory_source import MemorySource
 from collectors.records.parquet_source import PARQUET_MAGIC, ParquetSource
 from collectors.records.rows import LINE, RowBatch, RowSource, bad_rows
 from collectors.records.schema import RecordSchema, load_schemas
@@ -65,6 +66,20 @@ def open_table(path: Path | str) -> OpenTable:
     unknown = tuple(_safe_name(n, i) for i, n in enumerate(source.header, 1) if n not in known)
     absent = tuple(name for name in schema.field_names if name not in known.values())
     return OpenTable(kind, unknown, absent, source, known)
+
+
+def table_in_memory(kind: str, rows: pl.DataFrame, source: str) -> OpenTable:
+    """Make a table of rows that were never in a file; BadFile for missing and for unknown columns."""
+    schema = load_schemas()[kind]
+    missing = [name for name in schema.required_columns if name not in rows.columns]
+    unknown = [name for name in rows.columns if name not in schema.field_names]
+    if missing or unknown:
+        name = (missing + unknown)[0]
+        what = "required column is missing" if missing else f"a {kind} record has no such column"
+        hint = did_you_mean(name, rows.columns if missing else schema.field_names)
+        raise BadFile("wrong_columns", what, file=source, key=name, hint=hint)
+    absent = tuple(name for name in schema.field_names if name not in rows.columns)
+    return OpenTable(kind, (), absent, MemorySource(rows), {name: name for name in rows.columns})
 
 
 def read_table(path: Path | str, zone: str = "UTC") -> RecordTable:

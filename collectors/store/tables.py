@@ -33,11 +33,16 @@ VERSION: dict[str, tuple[str, ...]] = {
     "change": ("actual_end", "actual_start", "planned_start"),
     "registration": ("ended_at", "started_at"),
     "call": ("t_end", "started_at"),
+    "hop": ("at",),
+    "node_sample": ("period_end",),
 }
 TIME: dict[str, str] = {
     "registration": "started_at",
     "call": "started_at",
     "voice_slice": "start",
+    "hop": "at",
+    "node_sample": "period_end",
+    "diameter_answer": "at",
     KEPT: "period_start",
 }
 SHARDED = {"cell_kpi": "ecgi"}  # parted by the shard of an entity, so that one cell is read from one file

@@ -1,0 +1,16 @@
+"""All collectors and listeners. One line adds yours; its settings stand under `[[collect.<kind>]]`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from collectors.collector import Collector, Listener
+
+COLLECTORS: tuple[type[Collector[Any]], ...] = ()
+LISTENERS: tuple[type[Listener[Any]], ...] = ()
+
+
+def sources() -> dict[str, type[Collector[Any]] | type[Listener[Any]]]:
+    """Return every collector and listener by its kind."""
+    every: tuple[type[Collector[Any]] | type[Listener[Any]], ...] = (*COLLECTORS, *LISTENERS)
+    return {source.kind: source for source in every}

@@ -1,0 +1,202 @@
+"""Where collectors put what they read: checked, without identities, stored in whole batches.
+
+One thread owns the store. Rows wait for at most `flush_s` seconds, or until there are many, then become
+visible together and the store is refreshed. What is handed over before `close` is stored by `close`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import polars as pl
+
+from collectors.ingest import ingest, same_key
+from collectors.ingest_report import IngestReport
+from collectors.records import Pseudonymiser, load_rows
+from collectors.store import Batch, FileEntry, FileState, SourceFile, Store
+from collectors.store.batch import marked, write_pending
+
+LOG = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class Sink(Protocol):
+    """What a collector may ask of the place where rows go."""
+
+    async def rows(self, source: str, kind: str, rows: pl.DataFrame) -> None:
+        """Take rows of a record kind; columns that the source cannot see are left out of the frame.
+
+        BadFile where the frame does not fit the schema; a bad row is counted and quarantined with its field.
+        """
+
+    async def files(self, paths: Sequence[Path]) -> IngestReport:
+        """Ingest files: any format that `callcause ingest` knows."""
+
+    async def read(self, question: Callable[[Store], T]) -> T:
+        """Ask the store something, on the thread that owns it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SinkSettings:
+    """How a sink stores: zone of times without an offset, country code, counter maps, pace."""
+
+    zone: str = "UTC"
+    country_code: str = "86"
+    counter_maps: tuple[Path, ...] = ()
+    flush_s: float = 2.0
+    flush_rows: int = 20_000
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """Rows that are checked but not yet stored."""
+
+    entries: list[tuple[FileEntry, pl.DataFrame | None]] = field(default_factory=list)
+    frames: dict[str, list[pl.DataFrame]] = field(default_factory=dict)
+    rows: int = 0
+
+
+class StoreSink:
+    """The sink of a service: a store behind one thread."""
+
+    def __init__(self, root: Path, pseudonymiser: Pseudonymiser, settings: SinkSettings) -> None:
+        self._root, self._pseudonymiser, self._settings = root, pseudonymiser, settings
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
+        self._store: Store | None = None
+        self._waiting = _Waiting()
+        self._flusher: asyncio.Task[None] | None = None
+        self.counts: Counter[tuple[str, str]] = Counter()
+        """Rows by kind and state: stored, bad, known, failed."""
+
+    async def open(self) -> None:
+        """Open the store and begin to flush in the background."""
+        await self._run(self._open)
+        self._flusher = asyncio.create_task(self._flush_now_and_then(), name="sink flush")
+
+    async def close(self) -> None:
+        """Store what waits and close the store."""
+        if self._flusher is not None:
+            self._flusher.cancel()
+            await asyncio.gather(self._flusher, return_exceptions=True)
+        try:
+            await self._run(self._close)
+        finally:
+            self._thread.shutdown(wait=True)
+
+    async def rows(self, source: str, kind: str, rows: pl.DataFrame) -> None:
+        """Take rows of a record kind; see `Sink.rows`."""
+        if rows.height:
+            await self._run(lambda: self._take(source, kind, rows))
+
+    async def files(self, paths: Sequence[Path]) -> IngestReport:
+        """Ingest files into the store; see `Sink.files`."""
+        return await self._run(lambda: self._ingest(paths))
+
+    async def read(self, question: Callable[[Store], T]) -> T:
+        """Ask the store something, on the thread that owns it."""
+        return await self._run(lambda: question(self._owned()))
+
+    async def flush(self) -> None:
+        """Make everything visible that was handed over so far."""
+        await self._run(self._flush)
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        # Shielded: a collector that is cancelled at its deadline must not leave a half-known write behind.
+        future = asyncio.get_running_loop().run_in_executor(self._thread, work)
+        return await asyncio.shield(future)
+
+    async def _flush_now_and_then(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.flush_s)
+            try:
+                await self.flush()
+            except Exception:  # the boundary of the background task: the next round tries again
+                self.counts["flush", "failed"] += 1
+                LOG.exception("rows could not be stored; they are kept and tried again")
+
+    # --- on the store's thread
+
+    def _open(self) -> None:
+        self._store = Store.open(self._root)
+        same_key(self._store, self._pseudonymiser)
+
+    def _owned(self) -> Store:
+        if self._store is None:
+            raise RuntimeError("the sink is not open")
+        return self._store
+
+    def _close(self) -> None:
+        try:
+            self._flush()
+        finally:
+            if self._store is not None:
+                self._store.close()
+                self._store = None
+
+    def _take(self, source: str, kind: str, rows: pl.DataFrame) -> None:
+        settings = self._settings
+        loaded = load_rows(
+            kind,
+            rows,
+            source=source,
+            pseudonymiser=self._pseudonymiser,
+            zone=settings.zone,
+            country_code=settings.country_code,
+        )
+        bad = loaded.counts["bad_rows"]
+        self.counts[kind, "bad"] += bad
+        file = SourceFile(source, _content_hash(kind, loaded.good, loaded.bad))
+        state = FileState.STORED_WITH_BAD_ROWS if bad else FileState.STORED
+        waiting = self._waiting
+        waiting.entries.append((FileEntry(file, kind, state, loaded.good.height, bad), loaded.bad))
+        if loaded.good.height:
+            waiting.frames.setdefault(kind, []).append(marked(loaded.good, file, kind))
+            waiting.rows += loaded.good.height
+        if waiting.rows >= settings.flush_rows:
+            self._flush()
+
+    def _flush(self) -> None:
+        waiting = self._waiting
+        if not waiting.entries:
+            return
+        store = self._owned()
+        made = Batch(entries=list(waiting.entries))
+        made.files = [
+            write_pending(store.aside, kind, pl.concat(frames))
+            for kind, frames in sorted(waiting.frames.items())
+        ]
+        states = store.commit(made)
+        self._waiting = _Waiting()
+        for entry, _ in made.entries:
+            known = states[entry.source.hash] is FileState.KNOWN
+            self.counts[entry.kind, "known" if known else "stored"] += entry.rows
+        store.refresh()
+
+    def _ingest(self, paths: Sequence[Path]) -> IngestReport:
+        self._flush()
+        settings = self._settings
+        return ingest(
+            self._owned(),
+            paths,
+            zone=settings.zone,
+            country_code=settings.country_code,
+            map_dirs=settings.counter_maps,
+        )
+
+
+def _content_hash(kind: str, good: pl.DataFrame, bad: pl.DataFrame) -> str:
+    digest = hashlib.sha256(kind.encode())
+    for frame in (good, bad):
+        buffer = io.BytesIO()
+        frame.write_ipc(buffer, compression="uncompressed")
+        digest.update(buffer.getbuffer())
+    return digest.hexdigest()
