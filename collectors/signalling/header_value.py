@@ -1,0 +1,100 @@
+"""Values inside SIP headers: lists, parameters, addresses (RFC 3261 25.1)."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from urllib.parse import unquote
+
+
+def split_values(text: str) -> list[str]:
+    """Split at commas that stand neither in quotes nor in angle brackets."""
+    if "," not in text:
+        return [text]
+    return [value for value in (part.strip() for part in _split(text, ",")) if value]
+
+
+def split_parameters(text: str) -> list[str]:
+    """Split at semicolons that stand neither in quotes nor in angle brackets."""
+    if '"' not in text and "<" not in text:
+        return [part.strip() for part in text.split(";")]
+    return [part.strip() for part in _split(text, ";")]
+
+
+def _split(text: str, mark: str) -> list[str]:
+    parts: list[str] = []
+    start, quoted, angle, escaped = 0, False, False, False
+    for at, char in enumerate(text):
+        if escaped:
+            escaped = False
+        elif char == "\\" and quoted:
+            escaped = True
+        elif char == '"' and not angle:
+            quoted = not quoted
+        elif quoted:
+            continue
+        elif char == "<":
+            angle = True
+        elif char == ">":
+            angle = False
+        elif char == mark and not angle:
+            parts.append(text[start:at])
+            start = at + 1
+    parts.append(text[start:])
+    return parts
+
+
+@lru_cache(maxsize=64)
+def _pattern(name: str) -> re.Pattern[str]:
+    return re.compile(rf';\s*{re.escape(name)}\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,">]*))', re.IGNORECASE)
+
+
+def parameter(value: str, name: str) -> str:
+    """Return a header parameter of one value, unquoted; "" where it is not there.
+
+    Parameters inside `<...>` belong to the URI and do not count.
+    """
+    after = value.rfind(">")
+    found = _pattern(name).search(value, after + 1)
+    if not found:
+        return ""
+    if found[1] is not None:
+        return re.sub(r"\\(.)", r"\1", found[1])
+    return found[2]
+
+
+def uri_of(value: str) -> str:
+    """Return the URI of a name-addr or addr-spec, with its own parameters; "" where there is none."""
+    start = value.find("<")
+    if start >= 0 and value.startswith('"'):
+        start = value.find("<", _closing_quote(value))
+    if start >= 0:
+        return value[start + 1 :].partition(">")[0].strip()
+    return value.partition(";")[0].strip()
+
+
+def _closing_quote(value: str) -> int:
+    at = 1
+    while at < len(value) and value[at] != '"':
+        at += 2 if value[at] == "\\" else 1
+    return at
+
+
+def user_of(uri: str) -> str:
+    """Return the user part of a SIP URI or the number of a tel URI, without parameters; "" where none."""
+    scheme, colon, rest = uri.partition(":")
+    if not colon:
+        scheme, rest = "", uri
+    if scheme.lower() == "tel":
+        return rest.partition(";")[0]
+    user, at, _ = rest.rpartition("@")
+    return unquote(user.partition(";")[0].partition(":")[0]) if at else ""
+
+
+def host_of(uri: str) -> str:
+    """Return the host of a SIP URI without port and parameters, lower case, IPv6 without brackets."""
+    rest = uri.partition(":")[2] if uri.lower().startswith(("sip:", "sips:")) else uri
+    rest = rest.rpartition("@")[2]
+    if rest.startswith("["):
+        return rest[1:].partition("]")[0].lower()
+    return re.split(r"[:;?>\s]", rest, maxsplit=1)[0].lower()
