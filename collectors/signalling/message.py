@@ -43,9 +43,8 @@ _COMPACT = {
     "x": "session-expires",
     "y": "identity",
 }
-_REQUEST_LINE = re.compile(
-    r"([!%'*+\-.\w`~]{1,64})[ \t]+(\S.*?)[ \t]+SIP/\d\.\d[ \t]*", re.IGNORECASE | re.ASCII
-)
+_TOKEN = r"([!%'*+\-.\w`~]{1,64})"
+_REQUEST_LINE = re.compile(_TOKEN + r"[ \t]+(\S.*?)[ \t]+SIP/\d\.\d[ \t]*", re.IGNORECASE | re.ASCII)
 _STATUS_LINE = re.compile(r"SIP/\d\.\d[ \t]+([1-6]\d\d)(?:[ \t]+(.*))?", re.IGNORECASE | re.ASCII)
 _CSEQ = re.compile(r"(\d{1,10})[ \t]+" + _TOKEN, re.ASCII)
 _FOLD = re.compile(r"\r?\n[ \t]+")
@@ -55,9 +54,9 @@ _REQUIRED = ("via", "from", "to", "call-id", "cseq")
 class SipMessage:
     """One request or answer.
 
-    `status` is None for a request, `uri` is "" for an answer. `method` is that of the CSeq for both (an answer
-    to INVITE is INVITE), in upper case, `other` where it is not of the list. `headers` has lower-case full
-    names; a header that came several times has several texts, in order.
+    `status` is None for a request, `uri` is "" for an answer. `method` is that of the CSeq for both (an
+    answer to INVITE is INVITE), in upper case, `other` where it is not of the list. `headers` has lower-case
+    full names; a header that came several times has several texts, in order.
     """
 
     __slots__ = ("body", "call_id", "cseq", "headers", "method", "reason", "status", "uri")
@@ -151,7 +150,7 @@ def _skip_blank(data: bytes) -> int:
 
 
 def _head_end(data: bytes, start: int) -> tuple[int, int]:
-    """Return where the header ends and where the body begins; a message without an empty line has no body."""
+    """Return where the header ends and where the body begins; without an empty line there is no body."""
     end = data.find(b"\r\n\r\n", start)
     if end >= 0:
         return end, end + 4

@@ -41,9 +41,9 @@ class DiameterMessage:
     """A Diameter message (RFC 6733) with the AVPs that the records need; "" and None = the AVP is not there.
 
     `interface` follows from the application id (16777216 Cx, 16777217 Sh, 16777236 Rx, 16777238 Gx,
-    16777251 S6a). `command` is the short name of the request on both sides: an answer to UAR is UAR with `is_request`
-    false. `vendor` and `code`: 0 and the Result-Code, or Vendor-Id and Experimental-Result-Code. `origin` says
-    which kind of tap it was, for the field `source` of diameter_answer.
+    16777251 S6a). `command` is the short name of the request on both sides: an answer to UAR is UAR with
+    `is_request` false. `vendor` and `code`: 0 and the Result-Code, or Vendor-Id and Experimental-Result-Code.
+    `origin` says which kind of tap it was, for the field `source` of diameter_answer.
     """
 
     interface: DiameterInterface
