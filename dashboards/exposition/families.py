@@ -67,7 +67,7 @@ _KPI = (
     Family(
         "callcause_kpi_over_limit_unbroken_seconds",
         "gauge",
-        "Time beyond the limit without a break up to now, each hour with more than 100 attempts where they are counted.",
+        "Time beyond the limit without a break up to now, each hour with over 100 attempts.",
         KPI_LABELS,
     ),
     Family(
