@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from state.postgres_server import PostgresServer, binaries, running_server
+
+from callcause.state import Database, StateSettings
+from collectors.secret import Secret
 
 FIXED_KEY = "tests-only-key-0123456789abcdef"
 
@@ -29,3 +34,36 @@ def third_party_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no third-party data: set CALLCAUSE_TEST_DATA to its folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A real PostgreSQL server of this test process; `new_database()` gives a test its own."""
+    if binaries() is None:
+        absent("no PostgreSQL server: apt-get install postgresql")
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of an empty database; the password is in CALLCAUSE_TEST_DATABASE_PASSWORD."""
+    monkeypatch.setenv("CALLCAUSE_TEST_DATABASE_PASSWORD", "tests-only")
+    return postgres_server.new_database()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def state_settings(request: pytest.FixtureRequest, tmp_path: Path) -> StateSettings:
+    """Settings of an empty state database, on SQLite and on PostgreSQL."""
+    if request.param == "sqlite":
+        return StateSettings(database=f"sqlite:///{tmp_path}/state.sqlite")
+    url = request.getfixturevalue("postgres_url")
+    return StateSettings(database=url, password=Secret(env="CALLCAUSE_TEST_DATABASE_PASSWORD"))
+
+
+@pytest.fixture
+def state(state_settings: StateSettings) -> Iterator[Database]:
+    """An open state database, on SQLite and on PostgreSQL."""
+    database = Database.open(state_settings)
+    yield database
+    database.close()

@@ -1,0 +1,20 @@
+"""The state database: what callcause and people did about tickets and alerts; SQLite (WAL) or PostgreSQL."""
+
+from callcause.state import alert, bookkeeping, notice, ticket
+from callcause.state.base import Base, CompressedJson, UtcTime
+from callcause.state.database import Database, StateSettings
+from callcause.state.errors import DatabaseGone, StaleVersion
+
+__all__ = [
+    "Base",
+    "CompressedJson",
+    "Database",
+    "DatabaseGone",
+    "StaleVersion",
+    "StateSettings",
+    "UtcTime",
+    "alert",
+    "bookkeeping",
+    "notice",
+    "ticket",
+]

@@ -1,0 +1,173 @@
+"""One object for the state database: units of work, tried again where that is safe, on SQLite or PostgreSQL.
+
+A unit of work is a function that gets a session. It runs in one transaction and may run again from its start
+when the database was busy, two writers met, or the connection was lost; so it does nothing but database work.
+Where a connection breaks during the commit nobody knows whether it happened: units that add rows look first
+whether their row is there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm.exc import StaleDataError
+
+from callcause.state import failure
+from callcause.state.errors import DatabaseGone, StaleVersion
+from callcause.state.migration import migrate
+from callcause_error import UsageError
+from collectors.secret import Secret
+
+T = TypeVar("T")
+Work = Callable[[Session], T]
+DRIVERS = ("sqlite", "postgresql+psycopg")
+THREADS = 8
+MAX_MEETINGS = 50
+"""How often two writers may meet on one row before the second gives up."""
+
+
+class StateSettings(BaseModel):
+    """Where the state database is. The password of a server never stands in the URL."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    database: str = Field(default="sqlite:///data/state.sqlite", description="SQLAlchemy URL")
+    password: Secret | None = None
+    patience_s: float = Field(default=5.0, gt=0, description="how long a unit of work is tried again")
+
+    @field_validator("database")
+    @classmethod
+    def _known_and_without_password(cls, text: str) -> str:
+        try:
+            url = make_url(text)
+        except ArgumentError:
+            raise ValueError("no database URL, expected for example sqlite:///data/state.sqlite") from None
+        if url.drivername not in DRIVERS:
+            raise ValueError(f"no such database here, expected one of: {', '.join(DRIVERS)}")
+        if url.password is not None:
+            raise ValueError('the password does not stand in the URL: write password = {env = "NAME"}')
+        if url.drivername == "sqlite" and url.database in (None, "", ":memory:"):
+            raise ValueError("a database in memory would lose tickets, expected a file")
+        return text
+
+    def url(self) -> URL:
+        """Return the URL with the password in it; it is never shown."""
+        url = make_url(self.database)
+        return url.set(password=self.password.reveal()) if self.password else url
+
+
+class Database:
+    """Sessions over one engine. Threads may share it; `reading` and `writing` are for the event loop."""
+
+    def __init__(self, settings: StateSettings) -> None:
+        self._patience_s = settings.patience_s
+        self._engine = _engine(settings.url())
+        self._read = sessionmaker(self._engine, expire_on_commit=False)
+        writing = self._engine.execution_options(callcause_writes=True)
+        self._write = sessionmaker(writing, expire_on_commit=False)
+        self._threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="state")
+
+    @classmethod
+    def open(cls, settings: StateSettings) -> Database:
+        """Connect and bring the tables up to this version; DatabaseGone where nobody answers."""
+        database = cls(settings)
+        try:
+            database._attempts(database._migrate)
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._engine.dialect.name
+
+    def read(self, work: Work[T]) -> T:
+        """Run a unit of work that changes nothing."""
+        return self._attempts(lambda: self._once(self._read, work))
+
+    def write(self, work: Work[T]) -> T:
+        """Run a unit of work and commit it. DatabaseGone, or StaleVersion where writers kept meeting."""
+        return self._attempts(lambda: self._once(self._write, work))
+
+    async def reading(self, work: Work[T]) -> T:
+        """`read` on a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self.read, work)
+
+    async def writing(self, work: Work[T]) -> T:
+        """`write` on a thread; once begun it is finished, even where the caller is cancelled."""
+        future = asyncio.get_running_loop().run_in_executor(self._threads, self.write, work)
+        return await asyncio.shield(future)
+
+    def close(self) -> None:
+        """Finish what runs and give the connections back."""
+        self._threads.shutdown(wait=True)
+        self._engine.dispose()
+
+    def _migrate(self) -> None:
+        with self._engine.execution_options(callcause_writes=True).begin() as connection:
+            migrate(connection)
+
+    @staticmethod
+    def _once(sessions: sessionmaker[Session], work: Work[T]) -> T:
+        with sessions() as session, session.begin():
+            return work(session)
+
+    def _attempts(self, attempt: Callable[[], T]) -> T:
+        deadline = time.monotonic() + self._patience_s
+        meetings = 0
+        pause_s = 0.01
+        while True:
+            try:
+                return attempt()
+            except StaleDataError as error:
+                meetings += 1
+                if meetings >= MAX_MEETINGS:
+                    raise StaleVersion("the row is changed by others again and again") from error
+            except DBAPIError as error:
+                if not failure.passing(error):
+                    raise
+                if time.monotonic() >= deadline:
+                    raise DatabaseGone(f"the state database {failure.told(error)}") from error
+            time.sleep(pause_s * (0.5 + random.random()))  # noqa: S311 - spreads writers, guards nothing
+            pause_s = min(2 * pause_s, 0.5)
+
+
+def _engine(url: URL) -> Engine:
+    try:
+        if url.drivername == "sqlite":
+            return _sqlite(url)
+        return create_engine(url, pool_pre_ping=True, pool_size=THREADS, connect_args={"connect_timeout": 5})
+    except (NoSuchModuleError, ImportError) as error:
+        raise UsageError(f"the driver is not installed: {error}", key="state.database") from error
+
+
+def _sqlite(url: URL) -> Engine:
+    """SQLite with the transactions that it has, not those that the driver of Python 3.11 makes up."""
+    Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, connect_args={"timeout": 5.0}, pool_size=THREADS)
+
+    @event.listens_for(engine, "connect")
+    def _on_connect(connection: Any, _: object) -> None:
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("callcause_writes")
+        # A reader that turns writer fails when another wrote meanwhile; a writer says so from the start.
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine

@@ -1,0 +1,1 @@
+"""Alembic migrations, shipped with the program and run at its start."""

@@ -1,0 +1,1 @@
+"""One migration a step; a released one never changes."""
