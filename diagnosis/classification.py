@@ -38,6 +38,13 @@ class Classification:
     said: Floats
     frame: pl.DataFrame  # the columns that `because` quotes
 
+    def rows(self, start: int, count: int) -> Classification:
+        """Return some tickets of the batch."""
+        end = start + count
+        return Classification(
+            self.probability[start:end], self.said[start:end], self.frame.slice(start, count)
+        )
+
     @cached_property
     def best(self) -> NDArray[np.int64]:
         """Number of the most probable category of each ticket."""

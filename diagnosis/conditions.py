@@ -63,20 +63,26 @@ class Place(Protocol):
 def condition_expr(condition: Condition, readings: Readings, limits: Limits | None = None) -> pl.Expr:
     """Return true, false or null (NO_DATA) per ticket."""
     if condition.sql is not None:
-        missing = [name for name in condition.names if name not in readings.frame.columns]
+        missing = [name for name in condition.names if name not in schema_of(readings)]
         return pl.lit(None, pl.Boolean) if missing else pl.sql_expr(condition.sql)
     return reduce(and_, (comparison_expr(term, readings, limits or {}) for term in condition.terms))
 
 
 def comparison_expr(term: Comparison, readings: Readings, limits: Limits) -> pl.Expr:
     """Return true, false or null per ticket for one `name op value` term."""
-    dtype = readings.frame.schema.get(term.name)
+    dtype = schema_of(readings).get(term.name)
     if dtype is None:
         return pl.lit(None, pl.Boolean)
     compared = _compare(pl.col(term.name), dtype, term, limit_expr(term, limits)).cast(pl.Boolean)
     empty = pl.lit(term.name in EMPTY_DIFFERS and term.op in ("!=", "not in"))
     is_known_empty = pl.col(term.name).is_null() & readings.known(term.name)
     return pl.when(is_known_empty).then(empty).otherwise(compared)
+
+
+def schema_of(readings: Readings) -> Mapping[str, pl.DataType]:
+    """Columns and types of the readings; read once where the readings keep it (a frame makes it anew)."""
+    schema: Mapping[str, pl.DataType] = getattr(readings, "schema", None) or readings.frame.schema
+    return schema
 
 
 def limit_expr(term: Comparison, limits: Limits) -> pl.Expr | None:

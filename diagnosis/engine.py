@@ -10,18 +10,19 @@ import polars as pl
 from collectors.kpi.catalogue import Catalogue
 from diagnosis import evidence as evidence_builder
 from diagnosis.calibration import Calibration, load_calibration
-from diagnosis.classification import CATEGORIES, classify, collect_text_flags
+from diagnosis.classification import CATEGORIES, Classification, classify, collect_text_flags
 from diagnosis.evidence import Evidence, EvidenceSettings
-from diagnosis.outcome import Plan, evaluate, make_plan, mask_trees
+from diagnosis.outcome import Mask, Outcomes, Plan, evaluate, make_plan
 from diagnosis.ranking import Weights, make_weights
 from diagnosis.result import DiagnosisBatch
 from diagnosis.settings import DiagnosisSettings
 from diagnosis.source import RecordSource
-from diagnosis.verdict import rank, running_trees
+from diagnosis.verdict import Ranked, joined, rank, running_trees
 from runbooks.model import Runbooks
 
 # Names that the engine itself reads, beside those of the conditions.
 OWN_NAMES = frozenset({"mos_score", "rtp_loss_ratio", "rtp_jitter", "abnormal_reason"})
+RANKED_AT_ONCE = 8192
 
 
 def diagnose(
@@ -61,10 +62,9 @@ def decide(
     plan = weights.plan
     limits = settings.limits(plan.runbooks)
     classification = classify(evidence.frame)
-    all_trees = evaluate(plan, evidence, limits)
     trees = running_trees(plan, classification, evidence, settings.rival_category_share)
-    outcomes = mask_trees(plan, all_trees, trees)
-    ranked = rank(weights, outcomes, classification, trees, settings, calibration)
+    outcomes = evaluate(plan, evidence, limits, trees)
+    ranked = _ranked(weights, outcomes, classification, trees, settings, calibration)
     return DiagnosisBatch(
         evidence,
         outcomes,
@@ -78,6 +78,30 @@ def decide(
         _inputs(plan),
         scopes,
     )
+
+
+def _ranked(
+    weights: Weights,
+    outcomes: Outcomes,
+    classification: Classification,
+    trees: Mapping[str, Mask],
+    settings: DiagnosisSettings,
+    calibration: Calibration,
+) -> Ranked:
+    """Rank some tickets at a time: no ticket looks at another here, and the matrices stay in the cache."""
+    count = len(outcomes.entries)
+    parts = [
+        rank(
+            weights,
+            outcomes.rows(start, RANKED_AT_ONCE),
+            classification.rows(start, RANKED_AT_ONCE),
+            {category: runs[start : start + RANKED_AT_ONCE] for category, runs in trees.items()},
+            settings,
+            calibration,
+        )
+        for start in range(0, max(count, 1), RANKED_AT_ONCE)
+    ]
+    return parts[0] if len(parts) == 1 else joined(parts)
 
 
 def with_category_guess(tickets: pl.DataFrame) -> pl.DataFrame:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 
 import polars as pl
 from polars.expr.whenthen import ChainedThen, Then
@@ -35,7 +35,7 @@ from diagnosis.derived import (
 from diagnosis.evidence_settings import EvidenceSettings
 from diagnosis.kpi_readings import NETWORK, add_readings
 from diagnosis.source import RecordSource, Tables, fields, means_not_happened
-from diagnosis.workspace import Name, TypeName, Workspace, blind_keys
+from diagnosis.workspace import Name, TypeName, Workspace, known_texts, sees
 
 __all__ = ["Evidence", "EvidenceSettings", "Place", "build", "names"]
 
@@ -101,7 +101,8 @@ class Place:
     end: str | None
 
 
-def derived_names() -> dict[str, Name]:
+@cache
+def derived_names() -> Mapping[str, Name]:
     """All derived names with what is said about them."""
     merged: dict[str, Name] = {"nearest_record_min": OWN}
     for module in MODULES:
@@ -144,7 +145,7 @@ class Evidence:
 
         Null and known is a MISS.
         """
-        if name not in self.frame.columns:
+        if name not in self._columns:
             return pl.lit(False)
         return pl.col(name).is_not_null() | self._empty_by_right(name)
 
@@ -159,13 +160,13 @@ class Evidence:
         key = spec.place if spec else name.split(".", 1)[0]
         if key in self.kpi_places:
             return self._kpi_place(key)
-        columns = self.frame.columns
+        columns = self._columns
         wanted = (f"at.{key}", f"from.{key}", f"to.{key}")
         return Place(*(column if column in columns else None for column in wanted))
 
     def reason(self, name: str) -> pl.Expr:
         """Why the name is null, as a text column; null where it is known."""
-        if name not in self.frame.columns:
+        if name not in self._columns:
             return pl.lit("not_collected")
         return pl.when(~self.known(name)).then(self._why(name, depth=3)).alias("reason")
 
@@ -177,19 +178,27 @@ class Evidence:
         kind = ROLES.get(role)
         if kind is None or column not in means_not_happened(kind):
             return pl.lit(False)
-        key = f"{role}.{ABSENT}"
+        return pl.col(f"has.{role}") & self._sees(f"{role}.{ABSENT}", column)
+
+    def _sees(self, key: str, column: str) -> pl.Expr:
+        """Whether the source of the row's record has the column; null without a record."""
         if key not in self._absent_keys:
-            self._absent_keys[key] = self.frame[key].unique()
-        return pl.col(f"has.{role}") & ~pl.col(key).is_in(blind_keys(self._absent_keys[key], column))
+            self._absent_keys[key] = known_texts(self.frame[key])
+        return sees(key, self._absent_keys[key], column)
 
     @cached_property
-    def _absent_keys(self) -> dict[str, pl.Series]:
+    def _absent_keys(self) -> dict[str, list[str]]:
         """Role -> the few different texts of absent columns; to find them takes a pass over all tickets."""
         return {}
 
+    @cached_property
+    def _columns(self) -> frozenset[str]:
+        """Names of the frame's columns."""
+        return frozenset(self.frame.columns)
+
     def _why(self, name: str, depth: int) -> pl.Expr:
         name = name.removesuffix("__n")
-        if f"{name}__why" in self.frame.columns and name not in ("csfb_setup_delay", "return_to_lte_delay"):
+        if f"{name}__why" in self._columns and name not in ("csfb_setup_delay", "return_to_lte_delay"):
             why = pl.col(f"{name}__why").cast(pl.String)
             return pl.when(why != "").then(why).otherwise(pl.lit("counter_missing"))
         spec = derived_names().get(name)
@@ -208,7 +217,7 @@ class Evidence:
         for condition, text in special(self.frame) if special else ():
             chain = chain.when(condition).then(pl.lit(text))
         for name in spec.inputs if depth else ():
-            if name in self.frame.columns:
+            if name in self._columns:
                 chain = chain.when(~self.known(name)).then(self._why(name, depth - 1))
             elif not special:
                 chain = chain.when(pl.lit(True)).then(self._why(name, depth - 1))

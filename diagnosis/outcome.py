@@ -116,25 +116,38 @@ class Outcomes:
     checks: States
     readings: pl.DataFrame
 
+    def rows(self, start: int, count: int) -> Outcomes:
+        """Return some tickets of the batch."""
+        end = start + count
+        return Outcomes(
+            self.plan, self.entries[start:end], self.checks[start:end], self.readings.slice(start, count)
+        )
 
-def evaluate(plan: Plan, readings: Readings, thresholds: Mapping[str, Limits] | None = None) -> Outcomes:
+
+def evaluate(
+    plan: Plan,
+    readings: Readings,
+    thresholds: Mapping[str, Limits] | None = None,
+    running: Mapping[str, Mask] | None = None,
+) -> Outcomes:
     """Evaluate every entry for all tickets; `thresholds` = check id -> region -> name -> limit.
 
     Names with `hits_of` are filled in from the checks that they name, so their readers run after those.
+    `running`: category -> tickets for which its tree runs; a tree is evaluated for those alone and is
+    NOT_APPLICABLE elsewhere.
     """
-    frame = readings.frame
-    waiting = plan.hits_of
-    states = np.zeros((frame.height, len(plan.entries)), np.int8)
-    todo = list(plan.entries)
+    work = _Evaluation(plan, readings, thresholds or {}, running or {})
+    waiting, todo = plan.hits_of, list(plan.entries)
     while todo:
         ready = [entry for entry in todo if not _reads(plan, entry) & waiting.keys()] or todo
-        states[:, [e.number for e in ready]] = _states(plan, ready, readings, frame, thresholds or {})
-        todo = [entry for entry in todo if entry not in ready]
-        done = {n: checks for n, checks in waiting.items() if not _pending(checks, todo)} if todo else {}
-        frame = frame.with_columns(_hits_of(plan, states, name, checks) for name, checks in done.items())
+        work.run(ready)
+        pending = {entry.number for entry in ready}
+        todo = [entry for entry in todo if entry.number not in pending]
+        done = {n: checks for n, checks in waiting.items() if not _pending(checks, todo)} if todo else waiting
+        work.fill(done)
         waiting = {name: checks for name, checks in waiting.items() if name not in done}
-    frame = frame.with_columns(_hits_of(plan, states, name, checks) for name, checks in waiting.items())
-    return Outcomes(plan, states, check_states(plan, states), frame)
+    work.hide_idle_trees()
+    return Outcomes(plan, work.states, check_states(plan, work.states), work.frame)
 
 
 def half_met(
@@ -166,55 +179,111 @@ def _pending(checks: Sequence[str], todo: Sequence[Entry]) -> bool:
 
 def _hits_of(plan: Plan, states: States, name: str, checks: Sequence[str]) -> pl.Series:
     """Return True when one of the checks hits; false when none does and one is a MISS; else not known."""
-    numbers = [plan.check_number[check] for check in checks if check in plan.check_number]
-    of = check_states(plan, states)[:, numbers]
-    hit, miss = (of == HIT).any(axis=1), (of == MISS).any(axis=1) | _any_decided(plan, states, numbers)
+    entries = [number for check in checks for number in plan.of_check[plan.check_number[check]]]
+    of = states[:, entries]
+    hit, miss = (of == HIT).any(axis=1), (of == MISS).any(axis=1)
     known = pl.Series(hit | miss)
     return pl.select(pl.when(known).then(pl.Series(hit)).alias(name)).to_series()
 
 
-def _any_decided(plan: Plan, states: States, checks: Sequence[int]) -> Mask:
-    entries = [number for check in checks for number in plan.of_check[check]]
-    return (
-        np.asarray((states[:, entries] == MISS).any(axis=1)) if entries else np.zeros(len(states), np.bool_)
+class _Evaluation:
+    """States of all entries, filled in category by category; equal conditions are computed once.
+
+    The matrix lies in memory column by column: everything that reads it goes through whole columns.
+    """
+
+    def __init__(
+        self, plan: Plan, readings: Readings, thresholds: Mapping[str, Limits], running: Mapping[str, Mask]
+    ) -> None:
+        self.plan, self.readings, self.thresholds, self.running = plan, readings, thresholds, running
+        self.frame = readings.frame
+        size = (self.frame.height, len(plan.entries))
+        self.states = np.full(size, NOT_APPLICABLE, np.int8, order="F")
+        self._asked_of_all = {check for checks in plan.hits_of.values() for check in checks}
+
+    def run(self, entries: Sequence[Entry]) -> None:
+        """Evaluate entries, those of a category for the tickets whose tree runs."""
+        groups: dict[str, list[Entry]] = {}
+        for entry in entries:
+            groups.setdefault(self._tree(entry), []).append(entry)
+        for category, members in groups.items():
+            self._run(members, self.running.get(category))
+
+    def _tree(self, entry: Entry) -> str:
+        category = self.plan.checks[entry.check].category
+        return "" if category not in self.running or entry.check_id in self._asked_of_all else category
+
+    def _run(self, entries: Sequence[Entry], runs: Mask | None) -> None:
+        rows = None if runs is None or runs.all() else np.flatnonzero(runs)
+        view = _Filled(self.readings, self.frame)
+        held, applying, columns = self._compiled(entries, view)
+        told = _told(self.frame, columns, rows)
+        where = slice(None) if rows is None else rows
+        for entry in entries:
+            state = told[held[entry.number]] + np.int8(1)
+            for number in applying[entry.number]:
+                state = np.where(told[number] == 0, np.int8(NOT_APPLICABLE), state)
+            self.states[where, entry.number] = state
+
+    def _compiled(
+        self, entries: Sequence[Entry], view: _Filled
+    ) -> tuple[dict[int, int], dict[int, list[int]], list[pl.Expr]]:
+        """Return the column of each entry's condition, those of what it applies to, and the columns."""
+        numbers: dict[object, int] = {}
+        columns: list[pl.Expr] = []
+
+        def column(condition: Condition, check: str | None) -> int:
+            limits = self.thresholds.get(check) if check is not None else None
+            key = (condition.terms, condition.sql, check if limits else None)
+            if key not in numbers:
+                numbers[key] = len(columns)
+                columns.append(condition_expr(condition, view, limits))
+            return numbers[key]
+
+        held, applying = {}, {}
+        for entry in entries:
+            held[entry.number] = column(entry.spec.condition, entry.check_id)
+            when = (entry.spec.applies, self.plan.checks[entry.check].applies)
+            applying[entry.number] = [column(condition, None) for condition in when if condition is not None]
+        return held, applying, columns
+
+    def fill(self, names: Mapping[str, Sequence[str]]) -> None:
+        """Add the columns that look at checks."""
+        self.frame = self.frame.with_columns(
+            _hits_of(self.plan, self.states, name, checks) for name, checks in names.items()
+        )
+
+    def hide_idle_trees(self) -> None:
+        """Where their tree does not run, checks that others asked about are NOT_APPLICABLE too."""
+        for entry in self.plan.entries:
+            runs = self.running.get(self.plan.checks[entry.check].category)
+            if runs is not None and entry.check_id in self._asked_of_all:
+                self.states[~runs, entry.number] = NOT_APPLICABLE
+
+
+def _told(
+    frame: pl.DataFrame, columns: Sequence[pl.Expr], rows: NDArray[np.int64] | None
+) -> list[NDArray[np.int8]]:
+    """Each boolean column as 1 (true), 0 (false) or -1 (not known), for the given rows of the frame."""
+    if rows is not None:
+        names = {name for column in columns for name in column.meta.root_names()}
+        frame = frame.select(sorted(names) or pl.first())[rows]
+    found = frame.select(
+        column.cast(pl.Int8).fill_null(-1).alias(str(number)) for number, column in enumerate(columns)
     )
+    return [np.broadcast_to(series.to_numpy(), frame.height) for series in found]
 
 
-def _states(
-    plan: Plan,
-    entries: Sequence[Entry],
-    readings: Readings,
-    frame: pl.DataFrame,
-    thresholds: Mapping[str, Limits],
-) -> States:
-    view = _Filled(readings, frame)
-    columns = [_state_expr(plan, entry, view, thresholds.get(entry.check_id, {})) for entry in entries]
-    return frame.select(columns).to_numpy().astype(np.int8, copy=False)
-
-
-def _state_expr(plan: Plan, entry: Entry, view: Readings, limits: Limits) -> pl.Expr:
-    held = condition_expr(entry.spec.condition, view, limits)
-    state = pl.when(held).then(HIT).when(held.not_()).then(MISS).otherwise(NO_DATA)
-    for applies in (entry.spec.applies, plan.checks[entry.check].applies):
-        state = _only_where(state, applies, view)
-    return state.cast(pl.Int8).alias(str(entry.number))
-
-
-def _only_where(state: pl.Expr, applies: Condition | None, view: Readings) -> pl.Expr:
-    if applies is None:
-        return state
-    return pl.when(condition_expr(applies, view).not_()).then(NOT_APPLICABLE).otherwise(state)
-
-
-@dataclass(frozen=True)
 class _Filled:
     """The evidence with the `hits_of` columns that the engine has filled in so far."""
 
-    base: Readings
-    frame: pl.DataFrame
+    def __init__(self, base: Readings, frame: pl.DataFrame) -> None:
+        self.base, self.frame = base, frame
+        self.schema = frame.schema
+        self._own = frozenset(base.frame.columns)
 
     def known(self, name: str) -> pl.Expr:
-        return self.base.known(name) if name in self.base.frame.columns else pl.col(name).is_not_null()
+        return self.base.known(name) if name in self._own else pl.col(name).is_not_null()
 
     def reason(self, name: str) -> pl.Expr:
         return self.base.reason(name)
@@ -225,7 +294,7 @@ class _Filled:
 
 def check_states(plan: Plan, states: States) -> States:
     """Tickets x checks from tickets x entries; a check without any condition is NOT_APPLICABLE."""
-    result = np.full((len(states), len(plan.checks)), NOT_APPLICABLE, np.int8)
+    result = np.full((len(states), len(plan.checks)), NOT_APPLICABLE, np.int8, order="F")
     for number, entries in enumerate(plan.of_check):
         if entries:
             result[:, number] = _combined(states[:, entries])

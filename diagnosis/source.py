@@ -10,6 +10,7 @@ import polars as pl
 
 from collectors.records.schema import ABSENT, load_schemas
 
+BETWEEN = "\x1f"  # no field name holds it
 VALUE_UNKNOWN = "?"  # marks a field whose value is the word `unknown`
 # `unknown` is a legal answer and says as much as an empty field (records.md, ticket).
 UNKNOWN_WORDS: dict[str, tuple[str, ...]] = {
@@ -83,7 +84,6 @@ def normalise(lazy: pl.LazyFrame, kind: str) -> pl.DataFrame:
     """Give a frame every column of its schema; what the frame lacks is null and named in `absent`."""
     have = lazy.collect_schema()
     want = fields(kind)
-    listed = pl.col(ABSENT).fill_null([]) if ABSENT in have else pl.lit([], dtype=pl.List(pl.String))
     missing = [name for name in want if name not in have]
     unknown = [name for name in UNKNOWN_WORDS.get(kind, ()) if name in have]
     marks = [
@@ -96,17 +96,19 @@ def normalise(lazy: pl.LazyFrame, kind: str) -> pl.DataFrame:
         else pl.lit(None, dtype=dtype).alias(name)
         for name, dtype in want.items()
     ]
-    absent = pl.concat_str(pl.lit("|" + "|".join(missing)) if missing else pl.lit(""), "_listed", *marks)
-    return (
-        lazy.with_columns(
-            _listed=pl.when(listed.list.len() > 0)
-            .then(pl.lit("|") + listed.list.sort().list.join("|"))
-            .otherwise(pl.lit(""))
-        )
-        .select(*columns, (absent + "|").alias(ABSENT))
-        .with_columns(_without_unknown(pl.col(name)) for name in unknown)
-        .collect()
+    listed = pl.col(ABSENT).list.join(BETWEEN) if ABSENT in have else pl.lit(None, dtype=pl.String)
+    rows = lazy.select(*columns, listed.alias(ABSENT)).collect()
+    absent = pl.concat_str(pl.lit("|" + "|".join(missing)) if missing else pl.lit(""), ABSENT, *marks)
+    return rows.with_columns(_sorted_lists(rows[ABSENT])).with_columns(
+        (absent + "|").alias(ABSENT), *(_without_unknown(pl.col(name)) for name in unknown)
     )
+
+
+def _sorted_lists(joined: pl.Series) -> pl.Series:
+    """`|a|b` of each joined list, names in order; there are only as many as kinds of source files."""
+    different = joined.unique().drop_nulls().to_list()
+    texts = {text: "|" + "|".join(sorted(text.split(BETWEEN))) if text else "" for text in different}
+    return joined.replace_strict(texts, default="", return_dtype=pl.String)
 
 
 def _without_unknown(column: pl.Expr) -> pl.Expr:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -61,7 +62,7 @@ def is_process(plan: Plan, cause: str) -> bool:
 def find_support(weights: Weights, states: States) -> Support:
     """Collect the hits of each cause."""
     shape = (len(states), len(weights.plan.causes))
-    any_hit, strong, shared, own = (np.zeros(shape, np.bool_) for _ in range(4))
+    any_hit, strong, shared, own = (np.zeros(shape, np.bool_, order="F") for _ in range(4))
     for entry in weights.plan.entries:
         if entry.is_route:
             continue
@@ -74,6 +75,17 @@ def find_support(weights: Weights, states: States) -> Support:
         if entry.rank == 0:
             own[:, entry.causes[0]] |= hit
     return Support(weights.plan, any_hit, strong, shared, own)
+
+
+def joined_support(parts: Sequence[Support]) -> Support:
+    """Put the parts of one batch together again, in order; matrices stay column by column."""
+
+    def whole(name: str) -> Mask:
+        return np.concatenate([getattr(part, name).T for part in parts], axis=1).T
+
+    return Support(
+        parts[0].plan, whole("any_hit"), whole("strong_hit"), whole("shared_hit"), whole("own_hit")
+    )
 
 
 def undecided(outcomes: Outcomes) -> Mask:

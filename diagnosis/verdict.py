@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -24,6 +25,7 @@ from diagnosis.support import (
     find_support,
     flag,
     good_record,
+    joined_support,
     own_record_missing,
     undecided,
 )
@@ -61,6 +63,24 @@ class Ranked:
     def causes(self) -> Floats:
         """Probabilities of the causes alone; each row sums to at most 1."""
         return self.probability[:, : len(self.plan.causes)]
+
+
+def joined(parts: Sequence[Ranked]) -> Ranked:
+    """Put the parts of one batch together again, in order."""
+
+    def whole(name: str) -> NDArray[Any]:
+        return np.concatenate([getattr(part, name) for part in parts])
+
+    return Ranked(
+        parts[0].plan,
+        whole("scores"),
+        whole("probability"),
+        whole("verdict"),
+        joined_support([part.support for part in parts]),
+        whole("category"),
+        whole("eligible"),
+        np.concatenate([part.states.T for part in parts], axis=1).T,
+    )
 
 
 def running_trees(
@@ -110,7 +130,7 @@ def rank(
         [np.where(good, calibration.nothing_wrong, NEVER), np.full(len(total), calibration.something_else)],
         axis=1,
     )
-    whole = np.concatenate([total, outside], axis=1)
+    whole = np.concatenate([total, np.asfortranarray(outside)], axis=1)
     return Ranked(
         plan,
         whole,
@@ -130,7 +150,7 @@ def without_distant_incident(plan: Plan, outcomes: Outcomes) -> States:
     clearly what went wrong, or planned work goes on, and no alarm was active then, the incident does not
     explain it.
     """
-    states = outcomes.entries.copy()
+    states = outcomes.entries.copy(order="K")
     clear = [e.number for e in plan.entries if _is_clear(plan, e)]
     rows = _incident_elsewhere(outcomes) & (states[:, clear] == HIT).any(axis=1)
     incident = plan.cause_number.get(STOPPING[1], -1)
@@ -164,7 +184,7 @@ def _category_prior(
     """Log probability of the category of each cause; a cause whose tree does not run cannot lead."""
     log = np.log(np.maximum(classification.probability, 1e-6))
     leading = log.max(axis=1)
-    prior = np.full((len(log), len(plan.causes)), NEVER)
+    prior = np.full((len(log), len(plan.causes)), NEVER, order="F")
     for number, cause in enumerate(plan.causes):
         category = plan.runbooks.causes[cause].category
         if category == "all":
@@ -286,6 +306,7 @@ __all__ = [
     "VERDICTS",
     "Ranked",
     "flag",
+    "joined",
     "rank",
     "running_trees",
     "undecided",

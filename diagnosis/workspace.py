@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -38,7 +39,7 @@ class Workspace:
     settings: EvidenceSettings
     frame: pl.DataFrame
     related: dict[str, pl.DataFrame] = field(default_factory=dict)
-    absent_keys: dict[str, pl.Series] = field(default_factory=dict)
+    absent_keys: dict[str, list[str]] = field(default_factory=dict)
     """The few different texts of each `<role>.absent`; a role is joined once, so they stay."""
 
     def derive(self, *expressions: pl.Expr, **named: pl.Expr) -> None:
@@ -57,9 +58,8 @@ class Workspace:
         role = role or kind
         key = f"{role}.{ABSENT}"
         if key not in self.absent_keys:
-            self.absent_keys[key] = self.frame[key].unique()
-        blind = blind_keys(self.absent_keys[key], field_name)
-        return pl.col(f"has.{role}") & ~pl.col(key).is_in(blind)
+            self.absent_keys[key] = known_texts(self.frame[key])
+        return pl.col(f"has.{role}") & sees(key, self.absent_keys[key], field_name)
 
     def not_happened(self, kind: str, field_name: str, role: str | None = None) -> pl.Expr:
         """Return true where the field is empty and that says that the event did not happen."""
@@ -69,10 +69,22 @@ class Workspace:
         return pl.col(f"{role}.{field_name}").is_null() & self.can_see(kind, field_name, role)
 
 
-def blind_keys(keys: pl.Series, field_name: str) -> list[str]:
-    """Those of the few different `absent` texts that name the field."""
+def known_texts(column: pl.Series) -> list[str]:
+    """Return the different texts of a column, in order."""
+    return column.unique().drop_nulls().sort().to_list()
+
+
+def sees(key: str, texts: Sequence[str], field_name: str) -> pl.Expr:
+    """Whether the `absent` text of the row does not name the field; null where there is no text.
+
+    `texts` are the few different ones of column `key`: mostly all of them name the field, or none does, and
+    then no text needs to be compared.
+    """
     marks = (f"|{field_name}|", f"|?{field_name}|")
-    return [key for key in keys.unique().sort().drop_nulls().to_list() if any(mark in key for mark in marks)]
+    blind = [text for text in texts if any(mark in text for mark in marks)]
+    if blind and len(blind) < len(texts):
+        return ~pl.col(key).is_in(blind)
+    return pl.when(pl.col(key).is_not_null()).then(pl.lit(not blind))
 
 
 def any_known(*parts: pl.Expr) -> pl.Expr:
