@@ -22,6 +22,7 @@ import polars as pl
 from collectors.ingest import ingest, same_key
 from collectors.ingest_report import IngestReport
 from collectors.records import Pseudonymiser, load_rows
+from collectors.records.rows import bad_rows
 from collectors.store import Batch, FileEntry, FileState, SourceFile, Store
 from collectors.store.batch import marked, write_pending
 
@@ -76,9 +77,12 @@ class StoreSink:
         self._flusher: asyncio.Task[None] | None = None
         self.counts: Counter[tuple[str, str]] = Counter()
         """Rows by kind and state: stored, bad, known, failed."""
+        self._hearers: list[Callable[[frozenset[str]], None]] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def open(self) -> None:
         """Open the store and begin to flush in the background."""
+        self._loop = asyncio.get_running_loop()
         await self._run(self._open)
         self._flusher = asyncio.create_task(self._flush_now_and_then(), name="sink flush")
 
@@ -96,6 +100,15 @@ class StoreSink:
         """Take rows of a record kind; see `Sink.rows`."""
         if rows.height:
             await self._run(lambda: self._take(source, kind, rows))
+
+    async def checked(self, source: str, kind: str, rows: pl.DataFrame) -> None:
+        """Take rows that `load_rows` has checked and whose identities are pseudonyms already."""
+        if rows.height:
+            await self._run(lambda: self._hold(source, kind, rows, bad_rows()))
+
+    def on_stored(self, hear: Callable[[frozenset[str]], None]) -> None:
+        """Call `hear` on the event loop with the kinds of what became visible, each time."""
+        self._hearers.append(hear)
 
     async def files(self, paths: Sequence[Path]) -> IngestReport:
         """Ingest files into the store; see `Sink.files`."""
@@ -152,16 +165,20 @@ class StoreSink:
             zone=settings.zone,
             country_code=settings.country_code,
         )
-        bad = loaded.counts["bad_rows"]
-        self.counts[kind, "bad"] += bad
-        file = SourceFile(source, _content_hash(kind, loaded.good, loaded.bad))
-        state = FileState.STORED_WITH_BAD_ROWS if bad else FileState.STORED
+        self._hold(source, kind, loaded.good, loaded.bad, loaded.counts["bad_rows"])
+
+    def _hold(
+        self, source: str, kind: str, good: pl.DataFrame, bad: pl.DataFrame, bad_count: int = 0
+    ) -> None:
+        self.counts[kind, "bad"] += bad_count
+        file = SourceFile(source, _content_hash(kind, good, bad))
+        state = FileState.STORED_WITH_BAD_ROWS if bad_count else FileState.STORED
         waiting = self._waiting
-        waiting.entries.append((FileEntry(file, kind, state, loaded.good.height, bad), loaded.bad))
-        if loaded.good.height:
-            waiting.frames.setdefault(kind, []).append(marked(loaded.good, file, kind))
-            waiting.rows += loaded.good.height
-        if waiting.rows >= settings.flush_rows:
+        waiting.entries.append((FileEntry(file, kind, state, good.height, bad_count), bad))
+        if good.height:
+            waiting.frames.setdefault(kind, []).append(marked(good, file, kind))
+            waiting.rows += good.height
+        if waiting.rows >= self._settings.flush_rows:
             self._flush()
 
     def _flush(self) -> None:
@@ -180,17 +197,25 @@ class StoreSink:
             known = states[entry.source.hash] is FileState.KNOWN
             self.counts[entry.kind, "known" if known else "stored"] += entry.rows
         store.refresh()
+        self._tell(frozenset(waiting.frames))
 
     def _ingest(self, paths: Sequence[Path]) -> IngestReport:
         self._flush()
         settings = self._settings
-        return ingest(
+        report = ingest(
             self._owned(),
             paths,
             zone=settings.zone,
             country_code=settings.country_code,
             map_dirs=settings.counter_maps,
         )
+        self._tell(frozenset(report.kinds))
+        return report
+
+    def _tell(self, kinds: frozenset[str]) -> None:
+        if kinds and self._loop is not None and not self._loop.is_closed():
+            for hear in self._hearers:
+                self._loop.call_soon_threadsafe(hear, kinds)
 
 
 def _content_hash(kind: str, good: pl.DataFrame, bad: pl.DataFrame) -> str:

@@ -2,8 +2,9 @@
 
 from callcause.state import alert, bookkeeping, notice, ticket
 from callcause.state.base import Base, CompressedJson, UtcTime
-from callcause.state.database import Database, StateSettings
+from callcause.state.database import Database
 from callcause.state.errors import DatabaseGone, StaleVersion
+from callcause.state.settings import StateSettings
 
 __all__ = [
     "Base",

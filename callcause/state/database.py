@@ -16,54 +16,22 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError, NoSuchModuleError
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.orm.exc import StaleDataError
 
 from callcause.state import failure
 from callcause.state.errors import DatabaseGone, StaleVersion
 from callcause.state.migration import migrate
+from callcause.state.settings import StateSettings
 from callcause_error import UsageError
-from collectors.secret import Secret
 
 T = TypeVar("T")
 Work = Callable[[Session], T]
-DRIVERS = ("sqlite", "postgresql+psycopg")
 THREADS = 8
 MAX_MEETINGS = 50
 """How often two writers may meet on one row before the second gives up."""
-
-
-class StateSettings(BaseModel):
-    """Where the state database is. The password of a server never stands in the URL."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    database: str = Field(default="sqlite:///data/state.sqlite", description="SQLAlchemy URL")
-    password: Secret | None = None
-    patience_s: float = Field(default=5.0, gt=0, description="how long a unit of work is tried again")
-
-    @field_validator("database")
-    @classmethod
-    def _known_and_without_password(cls, text: str) -> str:
-        try:
-            url = make_url(text)
-        except ArgumentError:
-            raise ValueError("no database URL, expected for example sqlite:///data/state.sqlite") from None
-        if url.drivername not in DRIVERS:
-            raise ValueError(f"no such database here, expected one of: {', '.join(DRIVERS)}")
-        if url.password is not None:
-            raise ValueError('the password does not stand in the URL: write password = {env = "NAME"}')
-        if url.drivername == "sqlite" and url.database in (None, "", ":memory:"):
-            raise ValueError("a database in memory would lose tickets, expected a file")
-        return text
-
-    def url(self) -> URL:
-        """Return the URL with the password in it; it is never shown."""
-        url = make_url(self.database)
-        return url.set(password=self.password.reveal()) if self.password else url
 
 
 class Database:

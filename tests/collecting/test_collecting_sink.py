@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from collectors.errors import BadFile, ConfigError
-from collectors.records import Pseudonymiser, load_key
+from collectors.records import Pseudonymiser, load_key, load_rows
 from collectors.secret import Secret
 from collectors.sink import SinkSettings, StoreSink
 from collectors.store import Store
@@ -130,3 +130,20 @@ def test_a_secret_in_clear_is_refused_and_never_shown(
         Secret(env="NOT_THERE").reveal()
     (tmp_path / "key").write_text("abc\n")
     assert Secret(file=tmp_path / "key").reveal() == "abc"
+
+
+def test_rows_checked_before_are_stored_as_they_are_and_told_once_visible(tmp_path: Path) -> None:
+    made = load_rows("diameter_answer", ROWS, source="hss", pseudonymiser=Pseudonymiser(load_key())).good
+    heard: list[frozenset[str]] = []
+
+    async def work(sink: StoreSink) -> None:
+        sink.on_stored(heard.append)
+        await sink.checked("state database", "diameter_answer", made)
+        await sink.flush()
+        await asyncio.sleep(0)
+
+    with_sink(tmp_path, work, flush_s=3600)
+    with Store.open(tmp_path) as store:
+        stored = store.records("diameter_answer").sort("id").collect()
+    assert stored["imsi"].to_list() == made["imsi"].to_list()
+    assert heard == [frozenset({"diameter_answer"})]
