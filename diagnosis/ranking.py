@@ -23,6 +23,8 @@ Matrix = NDArray[np.float32]
 CHUNK = 16384
 INTERMEDIATE_DAMP = 3.0  # rule 5
 GIVES_WAY_DAMP = 4.0  # rule 7e
+# Why a call is made in CS at all: one half of a two-part answer; it contradicts no fault of the other half.
+WHY_CSFB = ("CSF-01", "CSF-02", "CSF-03", "CSF-04")
 
 
 @dataclass(frozen=True)
@@ -174,7 +176,7 @@ def _outrank(matrix: Matrix, weights: Weights, states: States, calibration: Cali
 
 def _outranks(plan: Plan, entry: Entry, least: float) -> bool:
     """Codes and states of the own record; not a symptom, an intermediate cause or a shared outcome."""
-    if entry.is_route or entry.rank != 0 or entry.spec.hit < least:
+    if entry.is_route or entry.rank != 0 or entry.spec.hit < least or entry.check_id in WHY_CSFB:
         return False
     known = plan.runbooks.causes[plan.causes[entry.causes[0]]]
     return known.category != "all" and not known.intermediate and known.gives_way_to is None

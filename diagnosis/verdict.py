@@ -14,7 +14,7 @@ from diagnosis.calibration import Calibration, doubted, probabilities
 from diagnosis.classification import CATEGORIES, Classification
 from diagnosis.conditions import Readings, condition_expr
 from diagnosis.outcome import HIT, NO_DATA, Entry, Mask, Outcomes, Plan, States
-from diagnosis.ranking import Weights, scores
+from diagnosis.ranking import WHY_CSFB, Weights, scores
 from diagnosis.settings import DiagnosisSettings
 from diagnosis.support import (
     CLUSTER,
@@ -29,6 +29,7 @@ from diagnosis.support import (
     own_record_missing,
     undecided,
 )
+from diagnosis.undecidable import undecidable
 
 VERDICTS = ("cause", "no_fault", "cannot_tell")
 CAUSE, NO_FAULT, CANNOT_TELL = 0, 1, 2
@@ -38,8 +39,7 @@ NEVER = -30.0
 CLEAR_OWN = 3.0  # weight of own evidence that shows clearly what went wrong
 NEAR_ALARM_H = 0.25  # G-02: default uncertainty of the complaint time
 GOOD_OUTRANKS = 2.0
-CSFB_PART = 2.5  # the part of the two-part answer that the wording asks about
-WHY_CSFB = ("CSF-01", "CSF-02", "CSF-03", "CSF-04")
+CSFB_PART = 3.0  # the part of the two-part answer that the wording asks about
 Floats = NDArray[np.float64]
 
 
@@ -125,6 +125,8 @@ def rank(
     total[good[:, None] & support.any_hit & ~support.strong_hit] -= GOOD_OUTRANKS
     temperature = np.array([calibration.temperature[name] for name in names])
     verdict = _verdicts(total, plan, support, outcomes, good, own_record_missing(frame, names), calibration)
+    open_ = undecidable(weights, states, frame, names, _leading(total, support))
+    verdict[open_ & ~_decided_by_ticket(plan, support)] = CANNOT_TELL
     _by_rule(total, plan, support, verdict)
     outside = np.stack(
         [np.where(good, calibration.nothing_wrong, NEVER), np.full(len(total), calibration.something_else)],
@@ -141,6 +143,17 @@ def rank(
         prior > NEVER / 2,
         states,
     )
+
+
+def _leading(total: Floats, support: Support) -> NDArray[np.int64]:
+    """Return the number of the leading cause among those that a tree supports with a hit."""
+    tree = np.array(support.tree_causes)
+    return np.asarray(tree[np.where(support.any_hit, total, NEVER)[:, tree].argmax(axis=1)])
+
+
+def _decided_by_ticket(plan: Plan, support: Support) -> Mask:
+    """Tickets that an incident, planned work or their own text decide: no tree has to."""
+    return _hit_of(plan, support, (*STOPPING, *NOT_A_COMPLAINT))
 
 
 def without_distant_incident(plan: Plan, outcomes: Outcomes) -> States:

@@ -87,7 +87,11 @@ def _derive_frequencies(work: Workspace) -> None:
     redirected = pl.col("call.t_redirect").is_not_null()
     # A page that was not answered ends the call before any redirection (CSF-10).
     unanswered = (pl.col("call.paging_answered") == False).fill_null(False) & ~redirected  # noqa: E712
-    fell_back = (pl.col("call.t_esr").is_not_null() & ~unanswered) | redirected
+    # Where no redirection was seen and the cell has frequencies, it is not their lack that stopped it.
+    asked = pl.col("call.t_esr").is_not_null() & ~unanswered
+    none_known = pl.col("cell.csfb_gsm_arfcns").list.len().fill_null(0) == 0
+    seen = work.can_see("call", "t_redirect")
+    fell_back = redirected | (asked & (none_known | ~seen))
     work.derive(
         no_fallback=(work.not_happened("call", "t_esr") & ~redirected) | unanswered,
         redirect_arfcn_count=pl.when(sent.list.len() > 0)

@@ -37,6 +37,7 @@ NAMES = {
 POINTS = ("ue", "s1u", "sbc", "far_end")
 _ISSUE = "(?i)microphone|\\bmic\\b|speaker|earpiece|echo|麦克风|话筒|扬声器|听筒|回声"
 _METHODS = ("POLQA_SWB", "E_MODEL", "OTHER")  # the best first
+_NOTHING_ARRIVES = 95.0  # % lost
 _GAP_EVENT_S = 5.0  # kpis.csv, silence_events: gap_s > 5
 _TA_COMMANDS = 5  # MOS-16: the loss of such an uplink is made on the air interface
 
@@ -157,6 +158,8 @@ def _add_transport_loss(work: Workspace) -> None:
     at the SBC or far end, uplink loss seen at the phone, or made on an air interface beyond its limits.
     """
     up, down = _gain("uplink", "s1u", ("ue",)), _gain("downlink", "s1u", ("sbc", "far_end"))
+    # Where nothing at all arrives the media path is cut (MOS-19, MOS-22); that is no loss of a transport.
+    down = pl.when(pl.col("_downlink_s1u") < _NOTHING_ARRIVES).then(down)
     air = pl.any_horizontal(
         (pl.col("call.ul_sinr_last") < 0).fill_null(False),
         (pl.col("call.pusch_rsrp_last") < -124).fill_null(False),

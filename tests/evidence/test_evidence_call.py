@@ -208,7 +208,8 @@ def test_the_trigger_list_of_the_device(
     [
         ({"t_esr": at(1), "csfb_redirect_arfcns": [62, 74]}, 2, True),
         ({"t_esr": at(1), "csfb_redirect_arfcns": [1, 2, 62]}, 3, False),
-        ({"t_esr": at(1)}, 0, True),
+        ({"t_esr": at(1), "t_redirect": at(2)}, 0, True),
+        ({"t_esr": at(1)}, None, True),
         ({"t_esr": at(1), "absent": ["csfb_redirect_arfcns"]}, None, True),
         ({}, None, True),
     ],
