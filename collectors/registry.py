@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from collectors.collector import Collector, Listener
+from collectors.prometheus.collector import PrometheusCollector
 
-COLLECTORS: tuple[type[Collector[Any]], ...] = ()
+COLLECTORS: tuple[type[Collector[Any]], ...] = (PrometheusCollector,)
 LISTENERS: tuple[type[Listener[Any]], ...] = ()
 
 
