@@ -265,9 +265,8 @@ def test_what_was_sealed_opens_for_its_subscriber_only(clear: str) -> None:
 
 def test_an_entry_that_was_changed_does_not_open() -> None:
     sealed = Cipher(KEYS).seal("num_1", "13800000001")
-    broken = Sealed(
-        sealed.key_number, sealed.nonce, sealed.ciphertext[:-1] + bytes([sealed.ciphertext[-1] ^ 1])
-    )
+    changed = sealed.ciphertext[:-1] + bytes([sealed.ciphertext[-1] ^ 1])
+    broken = Sealed(sealed.key_number, sealed.nonce, changed)
     with pytest.raises(VaultError, match="changed"):
         Cipher(KEYS).open("num_1", broken)
 
