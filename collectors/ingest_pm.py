@@ -8,35 +8,25 @@ import multiprocessing
 import os
 import threading
 import time
-import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import polars as pl
-
 from collectors.errors import BadFile
-from collectors.found import Found, batches_of, check_unchanged
-from collectors.pm.block import PmBlock
-from collectors.pm.counter_map import CounterMaps, loose
-from collectors.pm.counters import counter_row_batches
+from collectors.found import Found, batches_of
+from collectors.ingest_group import FileGroup, Written
+from collectors.pm.counter_map import CounterMaps
 from collectors.pm.objects import ObjectMatcher
-from collectors.pm.read import read_blocks
-from collectors.store import Batch, FileEntry, FileState, SourceFile
-from collectors.store.batch import adopt, marked
-from collectors.store.segment import time_range
-from collectors.store.shards import COUNTERS
-from collectors.store.tables import KEPT
+from collectors.store import Batch, SourceFile
+from collectors.store.batch import adopt
 
 MANY_FILES, MANY_BYTES = 64, 64 << 20  # from here on worker processes are worth their start
 COMPILED_BYTES = 4 << 20  # from here on the compiled scan is worth its loading
 BATCH_FILES, BATCH_BYTES = 64, 96 << 20
-PART_VALUES = 1 << 20  # values of a PM file that become rows at once
-PART_BYTES = 192 << 20  # rows in memory before they are written out
 LOG = logging.getLogger(__name__)
 
 
@@ -49,10 +39,6 @@ class PmReader:
     wanted: tuple[str, ...]
     zone: str
     folder: Path
-
-
-Written = tuple[Path, str, int, tuple[int | None, int | None]]
-"""A file that a worker wrote: path, kind, rows, first and last time."""
 
 
 @dataclass(slots=True)
@@ -131,113 +117,16 @@ def _work(group: list[Found]) -> ParsedFiles:
 def read_group(group: Sequence[Found], reader: PmReader) -> ParsedFiles:
     """Read a group of files and write their rows into few files aside."""
     done = ParsedFiles()
-    rows = _Rows(reader.folder)
+    rows = FileGroup(reader.maps, reader.matcher, reader.wanted, reader.folder)
     for found in group:
         try:
-            entry = _read(found, reader, rows, done)
-            check_unchanged(found.path, found.stamp)
+            rows.read(found, ZoneInfo(reader.zone))
         except BadFile as error:
-            rows.drop()
             done.refused.append((found.source, error))
-        else:
-            rows.keep()
-            done.batch.entries.append((entry, None))
     done.written = rows.finish()
+    done.batch.entries = [(entry, None) for entry in rows.entries()]
+    done.unmapped, done.vendors = rows.unmapped, rows.vendors
     return done
-
-
-def _read(found: Found, reader: PmReader, rows: _Rows, done: ParsedFiles) -> FileEntry:
-    """Read one file; its rows wait in `rows` until it has come to a good end."""
-    vendors: set[str] = set()
-    blocks = _seen(read_blocks(found.path, zone=ZoneInfo(reader.zone)), vendors)
-    unmapped: Counter[str] = Counter()
-    stats: Counter[str] = Counter()
-    height = 0
-    for part in counter_row_batches(blocks, reader.maps, reader.matcher, reader.wanted, PART_VALUES):
-        rows.add(COUNTERS, marked(part.wide, found.source, COUNTERS))
-        rows.add(KEPT, _named(marked(part.kept, found.source, KEPT), reader.maps, reader.wanted))
-        unmapped.update(part.unmapped_counts)
-        stats.update(part.stats)
-        height += part.wide.height + part.kept.height
-    if not height:
-        raise BadFile("empty_yield", "the file holds no value", file=str(found.path))
-    done.unmapped.update(unmapped)
-    done.vendors |= vendors if unmapped else set()
-    return FileEntry(found.source, COUNTERS, FileState.STORED, height, counts=dict(stats))
-
-
-def _seen(blocks: Iterable[PmBlock], vendors: set[str]) -> Iterator[PmBlock]:
-    for block in blocks:
-        vendors.add(block.vendor)
-        yield block
-
-
-def _named(kept: pl.DataFrame, maps: CounterMaps, wanted: Sequence[str]) -> pl.DataFrame:
-    """Add `target`: the 3GPP name of a suspect value's counter, for the reason of a missing KPI."""
-    suspects = kept.filter("suspect")["counter"].unique().to_list() if kept.height else []
-    if not suspects:
-        return kept.with_columns(pl.lit(None, pl.String).alias("target"))
-    own = {loose(name): name for name in wanted}
-    vendor = {written: name for each in maps for written, name in each.counters.items() if name}
-    names = {name: vendor.get(name) or own.get(loose(name), name) for name in suspects}
-    target = pl.when("suspect").then(pl.col("counter").replace(names))
-    return kept.with_columns(target.alias("target"))
-
-
-class _Rows:
-    """Rows of many files on their way into one file for each kind.
-
-    A file's own rows stand apart until it has been read to its end, so that a bad end leaves nothing behind.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._kept: dict[str, list[pl.DataFrame]] = {}
-        self._own: dict[str, list[pl.DataFrame]] = {}
-        self._own_bytes = self._kept_bytes = 0
-        self._written: list[Written] = []
-        self._own_written: list[Written] = []
-
-    def add(self, kind: str, frame: pl.DataFrame) -> None:
-        """Take rows of the file that is being read; much is written out to bound the memory."""
-        if frame.height:
-            self._own.setdefault(kind, []).append(frame)
-            self._own_bytes += int(frame.estimated_size())
-        if self._own_bytes > PART_BYTES:
-            self._own_written += self._write(self._own)
-            self._own, self._own_bytes = {}, 0
-
-    def keep(self) -> None:
-        """Take over the rows of the file: it was read to its end."""
-        for kind, frames in self._own.items():
-            self._kept.setdefault(kind, []).extend(frames)
-        self._kept_bytes += self._own_bytes
-        self._written += self._own_written
-        self._own, self._own_written, self._own_bytes = {}, [], 0
-        if self._kept_bytes > PART_BYTES:
-            self.finish()
-
-    def drop(self) -> None:
-        """Forget the rows of the file: it came to a bad end."""
-        for path, *_ in self._own_written:
-            path.unlink()
-        self._own, self._own_written, self._own_bytes = {}, [], 0
-
-    def finish(self) -> list[Written]:
-        """Write what is left; returns all files written."""
-        self._written += self._write(self._kept)
-        self._kept, self._kept_bytes = {}, 0
-        return self._written
-
-    def _write(self, frames: dict[str, list[pl.DataFrame]]) -> list[Written]:
-        found = sorted(frames.items())
-        return [_write(self._folder, kind, pl.concat(parts, how="diagonal_relaxed")) for kind, parts in found]
-
-
-def _write(folder: Path, kind: str, rows: pl.DataFrame) -> Written:
-    path = folder / f"{uuid.uuid4().hex}.parquet"
-    rows.write_parquet(path, compression="zstd", compression_level=1, row_group_size=131_072)
-    return path, kind, rows.height, time_range(rows, "period_start")
 
 
 def _adopted(parsed: ParsedFiles) -> ParsedFiles:

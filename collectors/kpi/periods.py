@@ -10,6 +10,7 @@ from collectors.errors import ConfigError
 from collectors.kpi.catalogue import COVERED_S, Catalogue, load_catalogue
 from collectors.kpi.expression import Expression
 from collectors.kpi.formula import inputs_of, kpi_columns
+from collectors.kpi.joined import joined_once
 from collectors.kpi.model import CounterRule
 from collectors.kpi.samples import join_samples, prefer
 
@@ -31,6 +32,11 @@ def join_periods(wide: pl.DataFrame, to: str = "1h", catalogue: Catalogue | None
     catalogue = catalogue or load_catalogue()
     span = _span(to)
     counters = [name for name in wide.columns if catalogue.rule(name) is not None]
+    rules = {name: catalogue.rule(name) or CounterRule() for name in counters}
+    usual = bool(rules) and {"entity", "period_s"} <= set(wide.columns)
+    once = joined_once(_up_to(wide, span), span, rules, COVERED_S) if usual else None
+    if once is not None:
+        return once
     keys = [key for key in _HALF if key in wide.columns or key == "_start"]
     frame = (
         _in_order(wide)
@@ -38,7 +44,6 @@ def join_periods(wide: pl.DataFrame, to: str = "1h", catalogue: Catalogue | None
         .filter(pl.col("period_s") <= span)
         .with_columns(pl.col("period_start").dt.truncate(to).alias("_start"))
     )
-    rules = {name: catalogue.rule(name) or CounterRule() for name in counters}
     joined = (
         frame.group_by(keys)
         .agg(
@@ -57,6 +62,12 @@ def join_periods(wide: pl.DataFrame, to: str = "1h", catalogue: Catalogue | None
         COVERED_S,
         *counters,
     ).sort(["entity", "period_start"])
+
+
+def _up_to(wide: pl.DataFrame, span: int) -> pl.DataFrame:
+    """Rows whose period is not longer than `span` seconds."""
+    short = wide["period_s"] <= span
+    return wide if short.all() else wide.filter(short)
 
 
 def _in_order(wide: pl.DataFrame) -> pl.DataFrame:
@@ -120,6 +131,9 @@ def _uneven(wide: pl.DataFrame, catalogue: Catalogue, ids: Sequence[str]) -> dic
     if not required:
         return {}
     known = {n: wide.height - wide[n].null_count() for n in {n for names in inputs.values() for n in names}}
+    inputs = {i: names for i, names in inputs.items() if len({known[n] for n in names} | {wide.height}) > 1}
+    if not inputs:
+        return {}
     counts = wide.select(
         pl.when(_all_known(required[i])).then(pl.col(n)).count().alias(f"{i}\x00{n}")
         for i, names in inputs.items()

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from collectors.pm.counter_map import CounterMap, Source, Way, loose
 
@@ -45,7 +47,7 @@ def _wanted(wanted: frozenset[str]) -> Wanted:
     return Wanted(names, patterns, {loose(name): name for name in sorted(names, reverse=True)})
 
 
-@dataclass(slots=True)
+@dataclass
 class Plan:
     """What the columns of one list of counters are."""
 
@@ -63,6 +65,31 @@ class Plan:
         """Columns used as a number, ascending, each once."""
         return sorted({column for column, _ in self.numbers})
 
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Names of `numbers`."""
+        return tuple(name for _, name in self.numbers)
+
+    @cached_property
+    def columns(self) -> NDArray[np.int64]:
+        """Columns of `numbers`."""
+        return np.array([column for column, _ in self.numbers], dtype=np.int64)
+
+    @cached_property
+    def packed(self) -> NDArray[np.int64]:
+        """Columns that are kept whole."""
+        return np.array([column for column in self.other if column not in self.places], dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A wanted counter: the column that it is where that has a value, and how to compute it in all rows."""
+
+    name: str
+    plain: str | None
+    alone: bool
+    expr: pl.Expr
+
 
 @lru_cache(maxsize=64)
 def translation(counter_map: CounterMap, wanted: Wanted) -> Translation:
@@ -75,6 +102,7 @@ class Translation:
 
     def __init__(self, counter_map: CounterMap, wanted: Wanted) -> None:
         self.map, self._wanted = counter_map, wanted
+        self.no_values = np.array(counter_map.no_values, dtype=np.float64)
         named = {name for name in counter_map.counters.values() if name and "*" not in name}
         targets = wanted.names | {name for name in named | set(counter_map.formulas) if wanted.has(name)}
         self._ways: dict[str, tuple[Way, ...]] = {
@@ -120,16 +148,24 @@ class Translation:
                     plan.unknown.append(column)
         return plan
 
-    def targets(self, columns: Iterable[str]) -> list[pl.Expr]:
-        """Return expressions for wanted counters that the columns give, sorted; null if a part is unknown."""
+    def targets(self, columns: Iterable[str]) -> list[Target]:
+        """Return the wanted counters that the columns give, sorted; null where a part is unknown."""
         there = set(columns)
         found = []
         for target in sorted({*self._ways, *(name for name in there if self._wanted.has(name))}):
             ways = self._ways.get(target, (Way((Source(target),)),))
             usable = [way for way in ways if all(source.key in there for source in (*way.add, *way.over))]
             if usable:
-                found.append(pl.coalesce(_computed(way) for way in usable).cast(pl.Float64).alias(target))
+                expr = pl.coalesce(_computed(way) for way in usable).cast(pl.Float64).alias(target)
+                found.append(Target(target, _plain(usable[0]), len(usable) == 1, expr))
         return found
+
+
+def _plain(way: Way) -> str | None:
+    """Return the column that a way only copies, None where it computes."""
+    one = way.add[0]
+    copies = len(way.add) == 1 and not way.over and way.scale == 1.0 and one.sign > 0
+    return one.key if copies else None
 
 
 def _computed(way: Way) -> pl.Expr:

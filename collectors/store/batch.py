@@ -11,9 +11,9 @@ import polars as pl
 from collectors.store.ledger import FileEntry, FileState, Ledger, Segment, SourceFile
 from collectors.store.segment import Aside, locked, publish, sync, time_range
 from collectors.store.shards import COUNTERS
-from collectors.store.tables import KEPT, LINE, PENDING, SOURCE, TIME
+from collectors.store.tables import KEPT, LINE, PACKED, PENDING, SOURCE, TIME
 
-PERIODS = (COUNTERS, KEPT)
+PERIODS = (COUNTERS, KEPT, PACKED)
 
 
 @dataclass(slots=True)

@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 
 from collectors.kpi.baseline import WEEK_H, WEEKS, baseline
 from collectors.kpi.catalogue import Catalogue
+from collectors.store import hours
 from collectors.store.hourly import SUSPECT_N
 from collectors.store.ledger import Ledger
 from collectors.store.placement import shards_of
 from collectors.store.shards import HOURLY, live
+from collectors.store.span import Span
 
 HOUR_US = 3_600_000_000
 BACK_HOURS = 2  # with no sample in the hour itself, the nearest full hour within two hours before
@@ -26,24 +28,57 @@ OK, NO_PERIOD, FEW_SAMPLES, COUNTER_MISSING, SUSPECT = range(5)
 
 Floats = NDArray[np.float32]
 Indices = NDArray[np.int64]
+Pair = tuple[Floats, Floats]
+NO_ROWS = pl.DataFrame(schema=hours.EMPTY)
 
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """The hours of one shard: `code` is sorted, one number per entity and hour; empty is NaN."""
+    """Hours of some entities: `code` is sorted, one number per entity and hour; empty is NaN."""
 
     code: Indices
+    entities: pl.DataFrame
     columns: Mapping[str, Floats]
     none: Floats
+    gone: NDArray[np.bool_]
 
-    def find(self, codes: Indices) -> Indices:
-        """Row of each code, or -1 where there is none."""
+    def find(self, mine: pl.DataFrame, back: Indices) -> Indices:
+        """Row of each key (entity, hour) some hours back, -1 for none: (hours back, keys, weeks)."""
+        found = mine.join(self.entities, on="entity", how="left", maintain_order="left")["number"]
+        number = found.fill_null(len(self.entities)).to_numpy().astype(np.int64)
+        codes = _code(number, mine["hour"].to_numpy())[:, None] - back
+        if not len(self.code):
+            return np.full(codes.shape, -1)
         at = np.minimum(np.searchsorted(self.code, codes), len(self.code) - 1)
         return np.where(self.code[at] == codes, at, -1)
 
     def column(self, name: str | None) -> Floats:
-        """Return a column, or one of NaN where the shard does not have it."""
+        """Return a column, or one of NaN where there is none."""
         return self.none if name is None else self.columns.get(name, self.none)
+
+
+@dataclass(frozen=True, slots=True)
+class Tiers:
+    """The hours of one shard, and over them the recent ones."""
+
+    merged: Hours
+    recent: Hours
+
+    def find(self, mine: pl.DataFrame, back: Indices) -> Indices:
+        """Row of each key as `Hours.find`; a recent row is -2 less its number."""
+        rows = self.merged.find(mine, back)
+        newer = self.recent.find(mine, back)
+        if (newer >= 0).any():
+            rows = np.where(newer >= 0, np.where(self.recent.gone[newer], -1, -2 - newer), rows)
+        return rows
+
+    def columns(self, name: str | None) -> tuple[Floats, Floats]:
+        """Return a column of both."""
+        return self.merged.column(name), self.recent.column(name)
+
+    def has(self, name: str) -> bool:
+        """Whether either of them has a column."""
+        return name in self.merged.columns or name in self.recent.columns
 
 
 class Answer:
@@ -92,24 +127,36 @@ def kpi_at(
     placed = keys.select("entity", hour=pl.col("at").dt.timestamp("us") // HOUR_US).with_row_index("place")
     shards = shards_of(placed["entity"].drop_nulls().unique().to_list())
     placed = placed.drop_nulls().join(shards, on="entity", maintain_order="left")
+    recent = _hours(_recent(root, ledger, wanted, placed))
     for (shard,), mine in sorted(placed.partition_by("shard", as_dict=True).items()):
         segment = live(ledger, HOURLY, str(shard))
-        if segment is not None and segment.rows:
-            hours, entities = _load(root / segment.name, wanted)
-            _fill(answer, hours, mine.join(entities, on="entity", maintain_order="left"), catalogue)
+        merged = _hours(_table(root / segment.name, wanted)) if segment is not None else _hours(NO_ROWS)
+        if len(merged.code) or len(recent.code):
+            _fill(answer, Tiers(merged, recent), mine, catalogue)
     return answer.frame(keys["row"])
 
 
-def _load(path: Path, wanted: Sequence[str]) -> tuple[Hours, pl.DataFrame]:
-    """Read the wanted columns of a shard; frame `entity`, `number` numbers its entities."""
-    there = set(pl.read_parquet_schema(path))
-    columns = sorted(there.intersection(wanted))
-    table = pl.read_parquet(path, columns=["entity", "period_start", *columns]).rechunk()
+def _recent(root: Path, ledger: Ledger, wanted: Sequence[str], placed: pl.DataFrame) -> pl.DataFrame:
+    """Rows of the recent segments for the entities that are asked for."""
+    names = placed.select(pl.col("entity").unique())
+    found = hours.latest(root, hours.recent(ledger), None, Span(), sorted(set(wanted)))
+    return found.join(names, on="entity", how="semi").sort(hours.HOUR)
+
+
+def _table(path: Path, wanted: Sequence[str]) -> pl.DataFrame:
+    there = hours.columns_of(path).intersection(wanted)
+    return pl.read_parquet(path, columns=[*hours.LABELS, *sorted(there)])
+
+
+def _hours(table: pl.DataFrame) -> Hours:
+    """Hours of rows sorted by entity and time."""
+    table = table.rechunk()
     entities = table.select(pl.col("entity").unique(maintain_order=True)).with_row_index("number")
     number = table["entity"].rle_id().to_numpy().astype(np.int64)
     hour = table["period_start"].dt.timestamp("us").to_numpy() // HOUR_US
-    values = {c: table[c].to_numpy() for c in columns}
-    return Hours(_code(number, hour), values, np.full(table.height, np.nan, np.float32)), entities
+    values = {c: table[c].to_numpy() for c in table.columns if c not in hours.LABELS}
+    gone = table["entity_kind"].is_null().to_numpy()
+    return Hours(_code(number, hour), entities, values, np.full(table.height, np.nan, np.float32), gone)
 
 
 def _code(number: Indices, hour: Indices) -> Indices:
@@ -117,27 +164,23 @@ def _code(number: Indices, hour: Indices) -> Indices:
     return (number << 31) + hour
 
 
-def _fill(answer: Answer, hours: Hours, found: pl.DataFrame, catalogue: Catalogue) -> None:
+def _fill(answer: Answer, tiers: Tiers, found: pl.DataFrame, catalogue: Catalogue) -> None:
     """Gather all KPIs of one shard's keys, each from the nearest hour that says anything of it."""
     place = found["place"].to_numpy().astype(np.int64)
     hour = found["hour"].to_numpy()
-    code = _code(found["number"].to_numpy().astype(np.int64), hour)
     back = np.arange(BACK_HOURS + 1)[:, None, None] + WEEK_H * np.arange(WEEKS + 1)
-    rows = hours.find(code[:, None] - back)  # (hours back, keys, weeks back)
-    seen = (rows[:, :, 0] >= 0).any(axis=0)
+    rows = tiers.find(found, back)
+    seen = (rows[:, :, 0] != -1).any(axis=0)
     history = np.arange(len(place) * WEEKS).reshape(-1, WEEKS)
     for i, kpi_id in enumerate(answer.ids):
         kpi = catalogue.kpi(kpi_id) if kpi_id in catalogue else None
-        columns = (
-            hours.column(kpi_id),
-            hours.column(f"{kpi_id}__n"),
-            hours.column(kpi.guard if kpi else None),
-        )
-        if all(column is hours.none for column in columns[:2]):
+        values, counts = tiers.columns(kpi_id), tiers.columns(f"{kpi_id}__n")
+        guards = tiers.columns(kpi.guard if kpi else None)
+        if not tiers.has(kpi_id) and not tiers.has(f"{kpi_id}__n"):
             answer.why[i, place] = np.where(seen, COUNTER_MISSING, NO_PERIOD)
             continue
         least = float(kpi.min_samples or 0) if kpi is not None else 0.0
-        value, samples, why, chosen, past = _readings(*columns, least, rows)
+        value, samples, why, chosen, past = _readings(values, counts, guards, least, rows)
         known = baseline(past, history)
         answer.value[i, place], answer.samples[i, place] = value, samples
         answer.why[i, place] = np.where(seen, why, NO_PERIOD)
@@ -159,8 +202,15 @@ def _reading(value: float, samples: float, guard: float, least: float) -> tuple[
 
 
 @numba.njit(cache=True, nogil=True)
+def _at(columns: Pair, row: int) -> float:
+    """Take the value of a row of the shard, or of a recent one (below -1)."""
+    value: float = columns[0][row] if row >= 0 else columns[1][-2 - row]
+    return value
+
+
+@numba.njit(cache=True, nogil=True)
 def _readings(
-    values: Floats, counts: Floats, guards: Floats, least: float, rows: Indices
+    values: Pair, counts: Pair, guards: Pair, least: float, rows: Indices
 ) -> tuple[Floats, Floats, NDArray[np.uint8], Indices, NDArray[np.float64]]:
     """For each key the reading of the nearest hour that has one, how many hours back, and its history."""
     backs, keys, weeks = rows.shape
@@ -172,17 +222,17 @@ def _readings(
     for key in range(keys):
         for back in range(backs):
             at = rows[back, key, 0]
-            if at < 0:
+            if at == -1:
                 continue
-            found = _reading(values[at], counts[at], guards[at], least)
+            found = _reading(_at(values, at), _at(counts, at), _at(guards, at), least)
             if found[2] == COUNTER_MISSING:
                 continue
             value[key], samples[key], why[key] = found
             chosen[key] = back
             for week in range(1, weeks):
                 then = rows[back, key, week]
-                if then >= 0:
-                    before = _reading(values[then], counts[then], guards[then], least)
+                if then != -1:
+                    before = _reading(_at(values, then), _at(counts, then), _at(guards, then), least)
                     past[key * (weeks - 1) + week - 1] = before[0]
             break
     return value, samples, why, chosen, past

@@ -3,54 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
 
 import polars as pl
 
 from collectors.kpi.catalogue import Catalogue
 from collectors.kpi.formula import inputs_of, kpi_columns
-from collectors.store import nodes, tables
+from collectors.store import hours, nodes, tables
+from collectors.store.hours import columns_of
 from collectors.store.ledger import Ledger
 from collectors.store.placement import shard_of
-from collectors.store.shards import COUNTERS, HOURLY, KEY, LABELS, merge_counters, unmerged_between
+from collectors.store.shards import COUNTERS, KEY, LABELS, merge_counters, unmerged_between
+from collectors.store.span import ALWAYS, UTC_TIME, Span, among
 from collectors.store.tables import PENDING, RECENT, SOURCE
 
-UTC_TIME = pl.Datetime("us", "UTC")
 NO_COUNTERS = pl.Schema(
     {"entity": pl.String(), "entity_kind": pl.String(), "period_start": UTC_TIME, "period_s": pl.Int32()}
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A half-open span of time, microseconds UTC; None = open."""
-
-    start_us: int | None = None
-    end_us: int | None = None
-
-    def holds(self, column: str = "period_start") -> list[pl.Expr]:
-        """Predicates for a time column."""
-        found = []
-        if self.start_us is not None:
-            found.append(pl.col(column) >= pl.lit(self.start_us).cast(UTC_TIME))
-        if self.end_us is not None:
-            found.append(pl.col(column) < pl.lit(self.end_us).cast(UTC_TIME))
-        return found
-
-
-def span(start: datetime | None, end: datetime | None) -> Span:
-    """Make a span of two aware times."""
-    return Span(*(None if t is None else round(t.timestamp() * 1_000_000) for t in (start, end)))
 
 
 def counters(
     root: Path,
     ledger: Ledger,
     entities: Iterable[str] | None = None,
-    when: Span = Span(),
+    when: Span = ALWAYS,
     wanted: Sequence[str] | None = None,
 ) -> pl.DataFrame:
     """Counter rows of the shards and of the recent segments, merged; `wanted` limits the counters."""
@@ -71,12 +47,6 @@ def counters(
     return merge_counters(pl.concat(frames, how="diagonal_relaxed"))
 
 
-@lru_cache(maxsize=4096)
-def columns_of(path: Path) -> frozenset[str]:
-    """Columns of a data file; a file never changes under its name."""
-    return frozenset(pl.read_parquet_schema(path))
-
-
 def _rows(path: Path, names: Sequence[str] | None, when: Span, wanted: Sequence[str] | None) -> pl.DataFrame:
     rows = pl.scan_parquet(path)
     mine = [] if names is None else [among("entity", names)]
@@ -85,14 +55,6 @@ def _rows(path: Path, names: Sequence[str] | None, when: Span, wanted: Sequence[
         return rows.drop(SOURCE, strict=False).collect()
     there = columns_of(path)
     return rows.select(*LABELS, *(c for c in wanted if c in there)).collect()
-
-
-def among(column: str, names: Sequence[str]) -> pl.Expr:
-    """Predicate that a column is one of the names; a range too, so that row groups are skipped."""
-    if len(names) == 1:
-        return pl.col(column) == names[0]
-    between = pl.col(column).is_between(pl.lit(min(names, default="")), pl.lit(max(names, default="")))
-    return between & pl.col(column).is_in(list(names))
 
 
 def samples(
@@ -233,21 +195,11 @@ def hourly(
 ) -> pl.DataFrame:
     """Hourly KPIs of the shards; see `Store.hourly`."""
     names = None if entities is None else sorted(set(entities))
-    parts = None if names is None else {shard_of(name) for name in names}
     columns = [c for kpi in kpi_ids for c in (kpi, f"{kpi}__n")]
-    frames = []
-    for segment in ledger.segments(HOURLY):
-        if parts is None or segment.part in parts:
-            there = columns_of(root / segment.name)
-            rows = pl.scan_parquet(root / segment.name)
-            rows = rows.filter(*([] if names is None else [among("entity", names)]), *when.holds())
-            known = [
-                pl.col(c).fill_nan(None) if c in there else pl.lit(None, pl.Float32).alias(c) for c in columns
-            ]
-            frames.append(rows.select("entity", "entity_kind", "period_start", *known).collect())
-    if not frames:
-        keys = pl.Schema({"entity": pl.String(), "entity_kind": pl.String(), "period_start": UTC_TIME})
-        return pl.DataFrame(schema=pl.Schema({**keys, **dict.fromkeys(columns, pl.Float32())}))
-    found = pl.concat(frames).sort("entity", "period_start")
+    found = hours.hours(root, ledger, names, when, columns)
+    known = [
+        pl.col(c).fill_nan(None) if c in found.columns else pl.lit(None, pl.Float32).alias(c) for c in columns
+    ]
+    found = found.select(*hours.LABELS, *known).sort("entity", "period_start")
     marks = [pl.when(pl.col(f"{k}__n") >= 0).then(pl.col(f"{k}__n")).alias(f"{k}__n") for k in kpi_ids]
     return found.with_columns(marks)

@@ -14,11 +14,14 @@ from collectors.records.schema import load_schemas
 from collectors.store import batch as batches
 from collectors.store import history, renaming, series, tables
 from collectors.store.batch import Batch
+from collectors.store.context import Context
 from collectors.store.ledger import FileEntry, FileState, Ledger, SourceFile
 from collectors.store.placement import UNMATCHED, UNMATCHED_PREFIX
-from collectors.store.refresh import Refresh, Refreshed, Rematch
+from collectors.store.refresh import Refreshed, refresh
+from collectors.store.rematch import Rematch
 from collectors.store.segment import Aside, locked, sweep
 from collectors.store.shards import COUNTERS
+from collectors.store.span import span
 from collectors.store.tables import LINE, PENDING, RECENT, SOURCE
 
 
@@ -40,7 +43,8 @@ class Store:
         root = Path(path)
         try:
             (root / "tmp").mkdir(parents=True, exist_ok=True)
-            store = cls(root, catalogue or load_catalogue())
+            with locked(root / "write.lock"):  # SQLite lets only one process at a time turn a new file to WAL
+                store = cls(root, catalogue or load_catalogue())
             sweep(root, store.ledger)
         except OSError as error:
             raise StoreError(f"cannot be opened: {error.strerror}", file=str(root)) from error
@@ -105,7 +109,7 @@ class Store:
         `rematch` gives the entity and its kind for names of objects that no inventory row had.
         """
         with locked(self.root / "refresh.lock"):
-            return Refresh(self.root, self.aside, self.ledger, self.catalogue).run(rematch)
+            return refresh(Context(self.root, self.aside, self.ledger, self.catalogue), rematch)
 
     def remember(self, name: str, value: str) -> str:
         """Keep a fact about the store the first time; returns what the store remembers."""
@@ -133,10 +137,15 @@ class Store:
 
     def _kept(self) -> pl.LazyFrame:
         """Values that stand in no wide row, under the entities that their objects have by now."""
-        segments = self.ledger.segments(tables.KEPT)
-        if not segments:
+        found = []
+        single, packed = self.ledger.segments(tables.KEPT), self.ledger.segments(tables.PACKED)
+        if single:
+            found.append(tables.read(self.root, single).collect())
+        if packed:
+            found.append(tables.unpack(tables.read(self.root, packed)).collect())
+        if not found:
             return pl.LazyFrame(schema={"entity": pl.String(), "counter": pl.String(), "value": pl.Float64()})
-        rows = renaming.renamed(tables.read(self.root, segments).collect(), renaming.known_names(self.ledger))
+        rows = renaming.renamed(pl.concat(found, how="diagonal_relaxed"), renaming.known_names(self.ledger))
         return tables.winners(rows, tables.KEPT).lazy().drop(SOURCE, LINE)
 
     def counters(
@@ -146,7 +155,7 @@ class Store:
         end: datetime | None = None,
     ) -> pl.DataFrame:
         """Wide counter rows with a period start in [start, end), sorted by entity and time."""
-        return series.counters(self.root, self.ledger, entities, series.span(start, end))
+        return series.counters(self.root, self.ledger, entities, span(start, end))
 
     def unmatched(self) -> dict[str, int]:
         """Counter rows of objects that no inventory row has, by object."""
@@ -164,7 +173,7 @@ class Store:
 
         Computed from PM counters; where they give none, taken from cell_kpi and node_kpi records.
         """
-        return series.kpis(self.root, self.ledger, self.catalogue, entities, kpi_ids, series.span(start, end))
+        return series.kpis(self.root, self.ledger, self.catalogue, entities, kpi_ids, span(start, end))
 
     def hourly(
         self,
@@ -174,7 +183,7 @@ class Store:
         end: datetime | None = None,
     ) -> pl.DataFrame:
         """Hourly KPIs: entity, period_start, and <kpi>, <kpi>__n for each id."""
-        return series.hourly(self.root, self.ledger, entities, kpi_ids, series.span(start, end))
+        return series.hourly(self.root, self.ledger, entities, kpi_ids, span(start, end))
 
     def kpi_at(self, keys: pl.DataFrame, kpi_ids: Sequence[str]) -> pl.DataFrame:
         """KPIs of `keys` (row, entity, at in UTC) at their moment, with their baseline; row-aligned.

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import polars as pl
 
+from collectors.pm.kept import unpacked
 from collectors.records.schema import load_schemas
 from collectors.store.ledger import Ledger, Segment
 from collectors.store.placement import shards_of
@@ -23,6 +24,7 @@ SOURCE, LINE = "_source", "_line"  # hash number of the source file, row in it
 WEEK_US = 7 * 24 * 3600 * 1_000_000
 
 KEPT = "counters_kept"
+PACKED = "counters_packed"  # rows of KEPT, many values in a row
 KEPT_IDENTITY = ("entity", "job", "counter", "period_start", "period_s")
 # Columns that say which of two rows of one record is the later one; empty counts as earliest.
 VERSION: dict[str, tuple[str, ...]] = {
@@ -44,13 +46,14 @@ TIME: dict[str, str] = {
     "node_sample": "period_end",
     "diameter_answer": "at",
     KEPT: "period_start",
+    PACKED: "period_start",
 }
 SHARDED = {"cell_kpi": "ecgi"}  # parted by the shard of an entity, so that one cell is read from one file
 ORDER = {
     "cell_kpi": ("ecgi", "kpi_id", "period_start"),
     "node_kpi": ("node_id", "kpi_id", "period_start"),
 }
-LAZY_KINDS = {KEPT: 32}  # kinds whose pending segments wait until there are this many
+LAZY_KINDS = {KEPT: 32, PACKED: 1 << 30}  # kinds whose pending segments wait until there are this many
 
 
 def identity(kind: str) -> tuple[str, ...]:
@@ -95,6 +98,12 @@ def unmerged(ledger: Ledger, kind: str) -> list[Segment]:
 def read(root: Path, segments: Sequence[Segment]) -> pl.LazyFrame:
     """Segments of one kind as one table; a column that a segment lacks is null there."""
     return pl.concat([pl.scan_parquet(root / s.name) for s in segments], how="diagonal_relaxed")
+
+
+def unpack(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """Packed rows as rows of `KEPT`."""
+    line = pl.int_range(pl.len(), dtype=pl.Int64).over(SOURCE).alias(LINE)
+    return unpacked(rows).with_columns(line)
 
 
 def compact(root: Path, aside: Aside, ledger: Ledger, kind: str) -> Rewrite:

@@ -12,7 +12,7 @@ import pytest
 from ingest_tree import DROP, RRC, START, content, ecgi, pm_file, write_tree
 
 from callcause_error import UsageError
-from collectors import ingest_pm
+from collectors import ingest_group, ingest_pm
 from collectors.errors import BadFile
 from collectors.found import check_unchanged, look, recognise
 from collectors.ingest import ingest
@@ -161,7 +161,7 @@ def test_worker_processes_store_what_one_process_stores(
 def test_a_file_whose_later_part_is_broken_leaves_none_of_its_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ingest_pm, "PART_BYTES", 1)
+    monkeypatch.setattr(ingest_group, "LARGE_VALUES", 1)
     whole = pm_file(START, range(1, 20))
     (tmp_path / "a.xml").write_text(
         whole.replace("</measInfo>", "</measInfo><measInfo><nonsense></measInfo>")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 import statistics
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -26,12 +27,26 @@ from store_rows import (
     source,
 )
 
-from collectors.store import Store, refresh
+from collectors.store import Store, compaction, tiers
 from collectors.store.placement import shard_of
 from collectors.store.shards import conflicts, merge_counters
 
 HOUR, WEEK = timedelta(hours=1), timedelta(weeks=1)
 CELL = "460-00-100-1"
+
+
+@pytest.fixture(scope="module", autouse=True, params=["recent", "few recent", "merged"])
+def tier(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Every test runs with rows in the recent tier, in one that is merged at once, and in the shards."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "few recent":
+            patch.setattr(tiers, "MOST_SEGMENTS", 1)
+        if request.param == "merged":
+            patch.setattr(tiers, "COMPACT_ROWS", 0)
+            patch.setattr(tiers, "SHARE", 1 << 40)
+            patch.setattr(compaction, "KEEP_US", 3_600_000_000)
+            patch.setattr(compaction, "RUN_VALUES", 500)
+        yield str(request.param)
 
 
 def hour_of(store: Store, entity: str, at: datetime, kpi: str = RRC) -> dict[str, object]:
@@ -263,22 +278,29 @@ def test_objects_that_stay_unmatched_are_kept_beside_those_that_were_found(tmp_p
 def test_large_stores_keep_recent_periods_by_time_and_read_both_tiers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(refresh, "SMALL_ROWS", 10)
     names = cells(5)
     with Store.open(tmp_path) as store:
+        monkeypatch.setattr(tiers, "COMPACT_ROWS", 10)
         store.add(source("old"), {"counters": counter_rows(names, MONDAY, 96)})
         store.refresh()
-        merged = {s.name for s in store.ledger.segments("counters")}
+        merged = {s.name for s in store.ledger.segments("counters") if s.part != "recent"}
+        assert merged
+        monkeypatch.setattr(tiers, "COMPACT_ROWS", 10_000)
         store.add(source("new"), {"counters": counter_rows(names, MONDAY + 24 * HOUR, 4, successes=180)})
         store.refresh()
-        assert merged < {s.name for s in store.ledger.segments("counters")}
-        assert [s.part for s in store.ledger.segments("counters") if s.name not in merged] == ["recent"]
+        assert merged == {s.name for s in store.ledger.segments("counters") if s.part != "recent"}
         assert store.counters([CELL]).height == 100
         assert hour_of(store, CELL, MONDAY + 24 * HOUR)[""] == pytest.approx(90.0)
         late = counter_rows([CELL], MONDAY + 24 * HOUR, 1, successes=200)
         store.add(source("late"), {"counters": late})
         store.refresh()
         assert hour_of(store, CELL, MONDAY + 24 * HOUR)[""] == pytest.approx(92.5)
+        very_late = counter_rows([CELL], MONDAY, 1, successes=100)
+        store.add(source("very late"), {"counters": very_late})
+        before = hour_of(store, CELL, MONDAY)[""]
+        store.refresh()
+        assert hour_of(store, CELL, MONDAY)[""] == pytest.approx(before)  # the larger value stands
+        assert store.hourly([CELL], [RRC]).height == 25
 
 
 def test_a_refresh_with_nothing_new_writes_nothing(tmp_path: Path) -> None:

@@ -1,0 +1,105 @@
+"""Compiled passes over the values of blocks: each value is touched once on its way into a table."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Indices = NDArray[np.int64]
+_TILE = 8  # rows whose values are written into a column together: a cache line of the table
+
+
+@numba.njit(cache=True, nogil=True)
+def fill(
+    table: Floats,
+    values: Floats,
+    suspect: NDArray[np.bool_],
+    source: Indices,
+    target: Indices,
+    row_of: Indices,
+    no_values: Floats,
+) -> int:
+    """Put `values[row, source[i]]` into `table[target[i], row_of[row]]` where nothing stands yet.
+
+    No-values and suspect values are left out; `suspect` has no rows where none is. Returns how many values
+    met another value than their own.
+    """
+    conflicts = 0
+    rows = values.shape[0]
+    marked = suspect.shape[0] > 0
+    for start in range(0, rows, _TILE):
+        end = min(rows, start + _TILE)
+        for i in range(source.size):
+            column, to = source[i], target[i]
+            for row in range(start, end):
+                value = values[row, column]
+                if np.isnan(value) or (marked and suspect[row, column]) or _among(value, no_values):
+                    continue
+                there = table[to, row_of[row]]
+                if np.isnan(there):
+                    table[to, row_of[row]] = value
+                elif there != value:
+                    conflicts += 1
+    return conflicts
+
+
+@numba.njit(cache=True, nogil=True)
+def taken(values: Floats, suspect: NDArray[np.bool_], columns: Indices, no_values: Floats) -> Floats:
+    """Return some columns row by row, NaN where there is a no-value or a suspect value."""
+    found = np.empty((values.shape[0], columns.size))
+    marked = suspect.shape[0] > 0
+    for row in range(values.shape[0]):
+        for i in range(columns.size):
+            column = columns[i]
+            value = values[row, column]
+            if (marked and suspect[row, column]) or _among(value, no_values):
+                value = np.nan
+            found[row, i] = value
+    return found
+
+
+@numba.njit(cache=True, nogil=True)
+def known(values: Floats) -> int:
+    """Count the values that are numbers."""
+    count = 0
+    for row in range(values.shape[0]):
+        for column in range(values.shape[1]):
+            value = values[row, column]
+            count += value == value
+    return count
+
+
+@numba.njit(cache=True, nogil=True)
+def any_known(values: Floats, no_values: Floats) -> bool:
+    """Whether there is a number that is no no-value."""
+    for row in range(values.shape[0]):
+        for column in range(values.shape[1]):
+            value = values[row, column]
+            if not np.isnan(value) and not _among(value, no_values):
+                return True
+    return False
+
+
+@numba.njit(cache=True, nogil=True)
+def filled(table: Floats) -> tuple[Indices, NDArray[np.bool_]]:
+    """How many values each column of a table (columns, rows) has, and which rows have any."""
+    columns = np.zeros(table.shape[0], np.int64)
+    rows = np.zeros(table.shape[1], np.bool_)
+    for column in range(table.shape[0]):
+        count = 0
+        for row in range(table.shape[1]):
+            there = not np.isnan(table[column, row])
+            count += there
+            rows[row] |= there
+        columns[column] = count
+    return columns, rows
+
+
+@numba.njit(cache=True, nogil=True)
+def _among(value: float, no_values: Floats) -> bool:
+    found = False
+    for i in range(no_values.size):
+        found |= value == no_values[i]
+    return found
