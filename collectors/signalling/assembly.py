@@ -7,14 +7,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-import polars as pl
-
+from collectors.signalling.frames import Frames, by_seen_columns, joined
 from collectors.signalling.sighting import Sighting
 
-__all__ = ["Assembly", "Frames", "Part"]
-
-Frames = dict[str, pl.DataFrame]
-"""Rows by record kind, with the columns that the tap can see; what it cannot see is left out."""
+__all__ = ["Assembly", "Frames", "Part", "by_seen_columns"]
 
 
 class Part(Protocol):
@@ -33,7 +29,11 @@ class Part(Protocol):
 
 
 class Assembly:
-    """Hands sightings to its parts and joins their rows."""
+    """Hands sightings to its parts and joins their rows.
+
+    A frame may have a column `absent`: names of columns that its rows could not know. `by_seen_columns` takes
+    such frames apart for a sink.
+    """
 
     def __init__(self, parts: Sequence[Part]) -> None:
         self.parts = tuple(parts)
@@ -50,17 +50,8 @@ class Assembly:
 
     def ripe(self, now: datetime) -> Frames:
         """Return the rows that are complete by `now` (UTC)."""
-        return _joined([part.ripe(now) for part in self.parts])
+        return joined([part.ripe(now) for part in self.parts])
 
     def rest(self) -> Frames:
         """Return everything that is still open; used when a capture or a service ends."""
-        return _joined([part.rest() for part in self.parts])
-
-
-def _joined(frames: Sequence[Frames]) -> Frames:
-    """Concatenate by kind; a column that only one part sees is null in the rows of the others."""
-    kinds = sorted({kind for some in frames for kind in some})
-    return {
-        kind: pl.concat([some[kind] for some in frames if kind in some], how="diagonal_relaxed")
-        for kind in kinds
-    }
+        return joined([part.rest() for part in self.parts])

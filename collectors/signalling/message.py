@@ -43,10 +43,10 @@ _COMPACT = {
     "x": "session-expires",
     "y": "identity",
 }
-_TOKEN = r"([!%'*+\-.\w`~]{1,64})"
-_REQUEST_LINE = re.compile(_TOKEN + r"[ \t]+(\S.*?)[ \t]+SIP/\d\.\d[ \t]*", re.IGNORECASE | re.ASCII)
+_WORD = r"([!%'*+\-.\w`~]{1,64})"
+_REQUEST_LINE = re.compile(_WORD + r"[ \t]+(\S.*?)[ \t]+SIP/\d\.\d[ \t]*", re.IGNORECASE | re.ASCII)
 _STATUS_LINE = re.compile(r"SIP/\d\.\d[ \t]+([1-6]\d\d)(?:[ \t]+(.*))?", re.IGNORECASE | re.ASCII)
-_CSEQ = re.compile(r"(\d{1,10})[ \t]+" + _TOKEN, re.ASCII)
+_CSEQ = re.compile(r"(\d{1,10})[ \t]+" + _WORD, re.ASCII)
 _FOLD = re.compile(r"\r?\n[ \t]+")
 _REQUIRED = ("via", "from", "to", "call-id", "cseq")
 
@@ -120,7 +120,7 @@ class SipMessage:
 
 
 def parse_sip(data: bytes) -> SipMessage:
-    """Read one message: a datagram, or what StreamSplitter cut out of a stream. BadMessage when it is none."""
+    """Read one message: a datagram, or a cut of StreamSplitter. BadMessage when it is none."""
     start = _skip_blank(data)
     head_end, body_start = _head_end(data, start)
     if head_end - start > MAX_HEADER_BYTES:
@@ -150,7 +150,7 @@ def _skip_blank(data: bytes) -> int:
 
 
 def _head_end(data: bytes, start: int) -> tuple[int, int]:
-    """Return where the header ends and where the body begins; without an empty line there is no body."""
+    """Return where the header ends and where the body begins; without an empty line, none begins."""
     end = data.find(b"\r\n\r\n", start)
     if end >= 0:
         return end, end + 4
