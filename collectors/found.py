@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from callcause_error import UsageError
+from collectors.diameter.hss_log import is_hss_log
 from collectors.errors import BadFile
 from collectors.pm.source import sniff
 from collectors.store.ledger import SourceFile
@@ -16,6 +18,7 @@ HEAD_BYTES = 4096
 TRUTH_HEADER = b"ticket_id,cause_id"
 NOT_DATA = frozenset({"readme", "readme.md", "readme.txt", "license", "license.txt", "notice", "sha256sums"})
 PARQUET_MAGIC = b"PAR1"
+GZIP_MAGIC = b"\x1f\x8b"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,10 @@ def walk(paths: Iterable[Path], but_not: Path | None = None) -> list[Path]:
 
 
 def recognise(path: Path, head: bytes) -> str:
-    """Tell a file by its first bytes: `pm`, `table`, or `skip:<reason>`; BadFile when it is nothing known."""
+    """Tell a file by its first bytes; BadFile when it is nothing known.
+
+    `pm`, `table`, `hss_log`, or `skip:<reason>`.
+    """
     if path.name.startswith(".") or path.name.lower() in NOT_DATA:
         return "skip:not data"
     if not head.strip():
@@ -53,11 +59,23 @@ def recognise(path: Path, head: bytes) -> str:
         return "skip:ignored truth"
     if sniff(head):
         return "pm"
-    if head.startswith((PARQUET_MAGIC, b"\x1f\x8b")):
+    if is_hss_log(head) or is_hss_log(inflated_head(head)):
+        return "hss_log"
+    if head.startswith((PARQUET_MAGIC, GZIP_MAGIC)):
         return "table"
     if b"\0" in head or head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"[")) or b"," not in head:
         raise BadFile("not_recognised", "neither a PM file nor a record table", file=str(path))
     return "table"
+
+
+def inflated_head(head: bytes) -> bytes:
+    """Return what the first bytes of a gzip file hold, b"" where they are no gzip."""
+    if not head.startswith(GZIP_MAGIC):
+        return b""
+    try:
+        return zlib.decompressobj(wbits=31).decompress(head, HEAD_BYTES)
+    except zlib.error:
+        return b""
 
 
 def look(path: Path) -> tuple[str, Found]:

@@ -12,6 +12,7 @@ from collectors.errors import BadFile
 from collectors.found import Found, check_unchanged, look, source_of, walk
 from collectors.ingest_pm import PmReader, parsed_files
 from collectors.ingest_report import IngestReport
+from collectors.ingest_signalling import SIGNALLING, read_signalling
 from collectors.pm.counter_map import CounterMaps, load_maps
 from collectors.pm.objects import ObjectMatcher
 from collectors.records import Pseudonymiser, load_key, load_records
@@ -46,6 +47,8 @@ def ingest(
     same_key(store, reader)
     for found in tables:
         run.table(found, zone, country_code, s1ap_offsets, reader)
+    for kind, found in run.signalling:
+        run.signalling_file(kind, found, country_code, reader)
     run.flush()
     run.pm_files(pm, zone, processes)
     run.report.rematched = store.refresh(run.matcher().rematch).rematched
@@ -63,6 +66,7 @@ class _Ingest:
         self._waiting: dict[str, list[pl.DataFrame]] = {}
         self._rows = 0
         self._done = self._all = 0
+        self.signalling: list[tuple[str, Found]] = []
 
     def sort_out(self, files: list[Path]) -> tuple[list[Found], list[Found]]:
         """Recognise files; returns tables and PM files that are new, the others are counted."""
@@ -82,7 +86,10 @@ class _Ingest:
                 self.report.states[FileState.KNOWN] += 1
             else:
                 seen.add(found.source.hash)
-                (pm if kind == "pm" else tables).append(found)
+                if kind in SIGNALLING:
+                    self.signalling.append((kind, found))
+                else:
+                    (pm if kind == "pm" else tables).append(found)
                 continue
             self.tick(path)
         return tables, pm
@@ -134,6 +141,24 @@ class _Ingest:
             rows = marked(loaded.good, found.source, loaded.kind)
             self._waiting.setdefault(loaded.kind, []).append(rows)
             self._rows += rows.height
+        if self._rows > BATCH_ROWS:
+            self.flush()
+
+    def signalling_file(self, kind: str, found: Found, country_code: str, reader: Pseudonymiser) -> None:
+        """Read a capture or an HSS log; its rows of all kinds become visible together."""
+        try:
+            read = read_signalling(kind, found.path, reader=reader, country_code=country_code)
+            check_unchanged(found.path, found.stamp)
+        except BadFile as error:
+            self.refuse(found.source, error)
+            return
+        state = FileState.STORED_WITH_BAD_ROWS if read.bad.height else FileState.STORED
+        rows = sum(frame.height for frame in read.frames.values())
+        entry = FileEntry(found.source, kind, state, rows, read.bad.height, counts=read.counts)
+        self._batch.entries.append((entry, read.bad))
+        for name, frame in read.frames.items():
+            self._waiting.setdefault(name, []).append(marked(frame, found.source, name))
+        self._rows += rows
         if self._rows > BATCH_ROWS:
             self.flush()
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from collectors.collector import Collector, Listener
+from collectors.diameter.follower import HssLogFollower
 from collectors.prometheus.collector import PrometheusCollector
 
 COLLECTORS: tuple[type[Collector[Any]], ...] = (PrometheusCollector,)
-LISTENERS: tuple[type[Listener[Any]], ...] = ()
+LISTENERS: tuple[type[Listener[Any]], ...] = (HssLogFollower,)
 
 
 def sources() -> dict[str, type[Collector[Any]] | type[Listener[Any]]]:
