@@ -24,6 +24,8 @@ app = typer.Typer(
     add_completion=True,
 )
 app.add_typer(runbook_shelf.app, name="runbooks")
+config_app = typer.Typer(help="The configuration of the service.", no_args_is_help=True)
+app.add_typer(config_app, name="config")
 
 StoreOption = Annotated[Path, typer.Option("--store", help="Folder of the store; made when it is not there.")]
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="TOML configuration.")]
@@ -114,6 +116,24 @@ def demo(
     from callcause.commands import simulating
 
     simulating.demo(folder, seed)
+
+
+@app.command()
+def serve(
+    config: Annotated[Path, typer.Option("--config", help="TOML configuration.")],
+) -> None:
+    """Collect, take tickets and alerts in, diagnose them and answer, until SIGTERM."""
+    from callcause.commands import serving
+
+    serving.run(config)
+
+
+@config_app.command()
+def check(file: Annotated[Path, typer.Argument(help="TOML configuration.")]) -> None:
+    """Check a configuration: every wrong key with its place and a suggestion."""
+    from callcause.commands import serving
+
+    raise typer.Exit(serving.check(file))
 
 
 def main() -> None:

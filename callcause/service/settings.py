@@ -60,7 +60,7 @@ class ServiceSettings(_Section):
     port: int = Field(default=8470, ge=0, le=65535)
     public_url: str = Field(default="", description="how others reach the service; used in notices")
     max_body_kib: int = Field(default=4096, ge=1, description="larger requests are refused")
-    requests_per_minute: float = Field(default=1200.0, gt=0, description="per principal or address")
+    requests_per_minute: float = Field(default=6000.0, gt=0, description="per principal or address")
     local_role: Role = Field(default=Role.admin, description="on loopback where no token is set")
     stop_s: float = Field(default=20.0, gt=0, description="patience with what runs when told to stop")
     tokens: tuple[TokenSettings, ...] = ()

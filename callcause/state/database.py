@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import DBAPIError, IntegrityError, NoSuchModuleError
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.orm.exc import StaleDataError
 
@@ -103,6 +103,11 @@ class Database:
                 meetings += 1
                 if meetings >= MAX_MEETINGS:
                     raise StaleVersion("the row is changed by others again and again") from error
+            except IntegrityError:
+                # Two writers added the same row: the second finds it when it looks again.
+                meetings += MAX_MEETINGS // 3
+                if meetings >= MAX_MEETINGS:
+                    raise
             except DBAPIError as error:
                 if not failure.passing(error):
                     raise

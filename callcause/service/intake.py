@@ -1,0 +1,123 @@
+"""Posted tickets: checked, written durably, answered for; the same request twice is answered once."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from callcause.configuration import IngestSettings
+from callcause.service import ticket_rows as rows
+from callcause.service.authentication import Principal
+from callcause.service.problem import Problem
+from callcause.service.schedule import Counting
+from callcause.service.ticket_record import check
+from callcause.state import Database
+from callcause.state.base import utc_now
+from callcause.state.bookkeeping import Answered
+from callcause.state.ticket import PENDING, Ticket
+from collectors.records import Pseudonymiser
+
+MAX_TICKETS = 5000
+MAX_KEY = 255
+Answer = dict[str, Any]
+
+
+class TicketIntake:
+    """Takes posted tickets in: all of a request, or none of it."""
+
+    def __init__(
+        self, database: Database, pseudonymiser: Pseudonymiser, settings: IngestSettings, counters: Counting
+    ) -> None:
+        self._database, self._pseudonymiser = database, pseudonymiser
+        self._settings, self._counters = settings, counters
+
+    async def post(self, body: bytes, key: str | None, who: Principal, route: str = "/tickets") -> Answer:
+        """Take in the tickets of a body and return the answer, once they are durable.
+
+        Problem 400 for what is no JSON, 422 for wrong fields, 409 for a known id with another content.
+        """
+        asked = self._asked(body, key, who, route)
+        if asked and (before := await self._database.reading(lambda s: _answer(s, *asked))):
+            return before
+        tickets = parsed(body)
+        settings = self._settings
+        checked = await asyncio.to_thread(
+            check, tickets, self._pseudonymiser, settings.zone, settings.country_code
+        )
+        if checked.errors:
+            self._counters.add("tickets_refused", {"why": "fields"}, len(tickets))
+            raise Problem(422, "nothing was taken in: fields are wrong", errors=checked.errors)
+        answer = await self._database.writing(lambda s: self._write(s, checked.records, who, asked))
+        new = sum(not ticket["known"] for ticket in answer["tickets"])
+        self._counters.add("tickets_taken_in", {"source": "http"}, new)
+        return answer
+
+    def _write(
+        self, session: Session, records: list[dict[str, Any]], who: Principal, asked: tuple[str, str] | None
+    ) -> Answer:
+        if asked and (before := _answer(session, *asked)):
+            return before
+        taken = rows.take_in(session, records, "http", who.name)
+        if taken.other:
+            errors = [
+                {"ticket": number, "field": "id", "reason": "known with another content"}
+                for number, record in enumerate(records)
+                if record["id"] in set(taken.other)
+            ]
+            raise Problem(409, "nothing was taken in: tickets are known with another content", errors=errors)
+        known = set(taken.known)
+        answer = {
+            "tickets": [
+                {"id": r["id"], "href": f"/tickets/{r['id']}", "known": r["id"] in known} for r in records
+            ]
+        }
+        if asked:
+            session.add(Answered(key=asked[0], request=asked[1], status=202, answer=answer, at=utc_now()))
+        return answer
+
+    def _asked(self, body: bytes, key: str | None, who: Principal, route: str) -> tuple[str, str] | None:
+        """Return digests of who asked with which key, and of what; the second is keyed, for it was clear."""
+        if key is None:
+            return None
+        if not 0 < len(key) <= MAX_KEY:
+            raise Problem(400, f"an Idempotency-Key has 1 to {MAX_KEY} characters")
+        asked = hashlib.sha256(json.dumps([who.name, route, key]).encode()).hexdigest()
+        return asked, self._pseudonymiser.pseudonym("body", hashlib.sha256(body).hexdigest())
+
+
+def parsed(body: bytes) -> list[object]:
+    """Return the tickets of a body: one object, a list of them, or {"tickets": [...]}."""
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        line = getattr(error, "lineno", None)
+        raise Problem(400, "the body is no JSON" + (f" (line {line})" if line else "")) from None
+    if isinstance(found, dict) and set(found) == {"tickets"}:
+        found = found["tickets"]
+    tickets = found if isinstance(found, list) else [found]
+    if not tickets:
+        raise Problem(422, "there is no ticket in the request")
+    if len(tickets) > MAX_TICKETS:
+        raise Problem(413, f"at most {MAX_TICKETS} tickets are taken at once")
+    return tickets
+
+
+def state_of(row: Ticket) -> dict[str, Any]:
+    """Return what is said about a ticket that has no diagnosis yet."""
+    answer: dict[str, Any] = {"ticket_id": row.id, "state": row.state, "diagnosis": row.diagnosis}
+    if row.diagnosis != PENDING:
+        answer["error"] = row.diagnosis_error
+    return answer
+
+
+def _answer(session: Session, key: str, request: str) -> Answer | None:
+    row = session.get(Answered, key)
+    if row is None:
+        return None
+    if row.request != request:
+        raise Problem(422, "the Idempotency-Key was used with another content")
+    return row.answer

@@ -1,0 +1,47 @@
+"""`/healthz`, `/readyz`, `/sources`: whether the service lives, whether it can work, how its sources are."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import JSONResponse
+
+from callcause.service.authentication import Principal, requires
+from callcause.service.service import Service
+from callcause.service.settings import Role
+
+router = APIRouter(tags=["status"])
+FREE = frozenset({"/healthz", "/readyz"})
+"""Paths that probes ask often and without a token."""
+
+
+@router.get("/healthz")
+async def healthz() -> dict[str, str]:
+    """Tell that the process lives and its event loop turns."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz")
+async def readyz(request: Request) -> JSONResponse:
+    """Tell whether tickets can be taken in and diagnosed, and what is in the way."""
+    service: Service = request.app.state.service
+    problems = await service.problems()
+    body: dict[str, Any] = {"status": "ready" if not problems else "not ready", "problems": problems}
+    return JSONResponse(body, 200 if not problems else 503)
+
+
+@router.get("/sources")
+async def sources(
+    request: Request, who: Annotated[Principal, Depends(requires(Role.viewer))]
+) -> dict[str, Any]:
+    """Tell how every target and every listener is."""
+    service: Service = request.app.state.service
+    targets = [asdict(target) for target in service.health.targets.values()]
+    for target in targets:
+        target["last_success"] = target["last_success"].isoformat() if target["last_success"] else None
+    return {
+        "targets": targets,
+        "listeners": [asdict(listener) for listener in service.health.listeners.values()],
+    }

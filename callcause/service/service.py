@@ -1,0 +1,181 @@
+"""The service: one asyncio process that collects, takes in, diagnoses and answers, and ends cleanly."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from contextlib import AsyncExitStack
+from typing import Any
+
+from callcause.configuration import Configuration
+from callcause.service.diagnostician import Diagnostician
+from callcause.service.health import Health
+from callcause.service.intake import TicketIntake
+from callcause.service.listening import Listening
+from callcause.service.schedule import Schedule
+from callcause.service.ticket_desk import TicketDesk
+from callcause.state import Database, DatabaseGone
+from callcause.state.bookkeeping import Fact
+from callcause.state.counters import PersistentCounters
+from callcause_error import UsageError
+from collectors.collector import Collector, Listener
+from collectors.records import Pseudonymiser, load_key
+from collectors.sink import SinkSettings, StoreSink
+
+LOG = logging.getLogger(__name__)
+BOOKS_S = 5.0
+"""How often counters are written."""
+
+
+class Service:
+    """Everything that runs, without its HTTP interface. `async with` opens and closes it."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self.configuration = configuration
+        self.stopping = asyncio.Event()
+        self.health = Health()
+        self._stack = AsyncExitStack()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._rows_told: Counter[tuple[str, str]] = Counter()
+
+    async def __aenter__(self) -> Service:
+        try:
+            await self._open()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def _open(self) -> None:
+        settings, stack = self.configuration, self._stack
+        pseudonymiser = Pseudonymiser(load_key())
+        self.database = await asyncio.to_thread(Database.open, settings.state)
+        stack.callback(self.database.close)
+        await self.database.writing(lambda session: _same_key(session, pseudonymiser))
+        self.counters = PersistentCounters(self.database)
+        await asyncio.to_thread(self.counters.load)
+        self.sink = StoreSink(settings.store.path, pseudonymiser, self._sink_settings())
+        await self.sink.open()
+        stack.push_async_callback(self.sink.close)
+        self.diagnostician = Diagnostician(settings)
+        stack.push_async_callback(self.diagnostician.close)
+        self.intake = TicketIntake(self.database, pseudonymiser, settings.ingest, self.counters)
+        self.tickets = TicketDesk(self.database, self.sink, self.diagnostician, settings.watch, self.counters)
+        self.schedule = Schedule(self.sink, self.counters, self.health)
+        self.listening = Listening(self.sink, self.counters, self.health, self.stopping)
+        self._start()
+
+    def _start(self) -> None:
+        self.health.not_ready["diagnosis"] = "the runbooks are being loaded"
+        self._task(self._diagnose(), "diagnosis")
+        self._task(self._keep_books(), "books")
+        for source in self.make_sources():
+            if isinstance(source, Listener):
+                self.listening.start(source)
+            else:
+                self.schedule.add(source)
+        self.schedule.start()
+
+    def make_sources(self) -> list[Collector[Any] | Listener[Any]]:
+        """Return a collector or listener for every source of the configuration."""
+        wanted = list(self.configuration.collect.sources())
+        if not wanted:
+            return []
+        from collectors.registry import sources
+
+        known = sources()
+        return [known[kind](settings) for kind, settings in wanted]
+
+    async def problems(self) -> dict[str, str]:
+        """Return what keeps the service from working, by part."""
+        found = dict(self.health.not_ready)
+        try:
+            await self.database.reading(lambda session: session.get(Fact, "pseudonym_key"))
+        except DatabaseGone as error:
+            found["database"] = error.message
+        return found
+
+    async def close(self) -> None:
+        """Stop the sources, let the desk finish its batch, store what waits, close everything."""
+        self.stopping.set()
+        patience_s = self.configuration.service.stop_s
+        await self.schedule.stop(patience_s)
+        await self.listening.stop(patience_s)
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=patience_s)
+            for task in late:
+                LOG.error("a task did not end in time", extra={"task": task.get_name()})
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        try:
+            await asyncio.to_thread(self._write_books)
+        except DatabaseGone as error:
+            LOG.error("counters are not written: %s", error)  # noqa: TRY400 - the message says it all
+        await self._stack.aclose()
+
+    async def _diagnose(self) -> None:
+        await self.diagnostician.open()
+        self.health.not_ready.pop("diagnosis", None)
+        LOG.info("ready", extra={"runbook_version": self.diagnostician.runbook_version})
+        await self.tickets.run(self.stopping)
+
+    async def _keep_books(self) -> None:
+        while not self.stopping.is_set():
+            try:
+                await asyncio.to_thread(self._write_books)
+            except DatabaseGone as error:
+                LOG.error("counters wait: %s", error)  # noqa: TRY400 - the message says it all
+            try:
+                async with asyncio.timeout(BOOKS_S):
+                    await self.stopping.wait()
+            except TimeoutError:
+                continue
+
+    def _write_books(self) -> None:
+        self.listening.count()
+        for (kind, state), number in list(self.sink.counts.items()):
+            new = number - self._rows_told[kind, state]
+            if new:
+                self.counters.add("callcause_records_total", {"kind": kind, "state": state}, new)
+                self._rows_told[kind, state] = number
+        self.counters.flush()
+
+    def _task(self, work: Any, name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(self._on_end)
+        self._tasks.append(task)
+
+    def _on_end(self, task: asyncio.Task[None]) -> None:
+        """Stop when a part ended by an error, rather than to work by halves."""
+        if task.cancelled() or task.exception() is None:
+            return
+        self.failure = task.exception()
+        self.health.not_ready[task.get_name()] = "it ended by an error"
+        self.stopping.set()
+
+    failure: BaseException | None = None
+    """What made the service stop by itself."""
+
+    def _sink_settings(self) -> SinkSettings:
+        ingest, store = self.configuration.ingest, self.configuration.store
+        return SinkSettings(
+            ingest.zone, ingest.country_code, ingest.counter_maps, store.flush_s, store.flush_rows
+        )
+
+
+def _same_key(session: Any, pseudonymiser: Pseudonymiser) -> None:
+    """Rows made with two keys would never meet: the database remembers which one it began with."""
+    mark = pseudonymiser.pseudonym("key", "callcause")
+    known = session.get(Fact, "pseudonym_key")
+    if known is None:
+        session.add(Fact(name="pseudonym_key", value=mark))
+    elif known.value != mark:
+        raise UsageError(
+            "the state database was made with another pseudonym key",
+            key="state.database",
+            hint="use the key that it was made with",
+        )

@@ -1,0 +1,173 @@
+"""Tickets in the state database: taken in, waiting, diagnosed. Each function is part of one unit of work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from callcause.service.ticket_record import received_at
+from callcause.state.base import utc_now
+from callcause.state.ticket import DONE, FAILED, PENDING, Result, Ticket, TicketEvent
+
+ENTERED, DIAGNOSED = "entered", "diagnosed"
+CANNOT_TELL = "cannot_tell"
+CHUNK = 500
+Contract = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TakenIn:
+    """What became of tickets that were offered: new, known with the same content, known with another."""
+
+    new: list[str]
+    known: list[str]
+    other: list[str]
+
+
+def take_in(
+    session: Session, records: Sequence[Mapping[str, Any]], source: str, who: str, *, in_store: bool = False
+) -> TakenIn:
+    """Add the tickets that are not known; where one is known with another content none is added."""
+    there = {row.id: row for row in _found(session, [record["id"] for record in records])}
+    other = [r["id"] for r in records if r["id"] in there and there[r["id"]].record != r]
+    known = [r["id"] for r in records if r["id"] in there and r["id"] not in other]
+    new = [record for record in records if record["id"] not in there] if not other else []
+    now = utc_now()
+    for record in new:
+        session.add(
+            Ticket(
+                id=record["id"],
+                record=dict(record),
+                source=source,
+                state=ENTERED,
+                received_at=received_at(record),
+                taken_in_at=now,
+                in_store=in_store,
+                diagnosis=PENDING,
+            )
+        )
+    session.flush()
+    for record in new:
+        session.add(
+            TicketEvent(
+                ticket_id=record["id"], at=now, who=who, from_state=None, to_state=ENTERED, why=source
+            )
+        )
+    return TakenIn([record["id"] for record in new], known, other)
+
+
+def waiting(session: Session, limit: int) -> list[Ticket]:
+    """Tickets that are not diagnosed, the longest waiting first."""
+    query = select(Ticket).where(Ticket.diagnosis == PENDING).order_by(Ticket.taken_in_at, Ticket.id)
+    return list(session.scalars(query.limit(limit)))
+
+
+def watched(session: Session, limit: int, now: datetime) -> list[Ticket]:
+    """Tickets with an open verdict that may be decided by evidence that arrives."""
+    query = select(Ticket).where(Ticket.watch_until > now, Ticket.diagnosis == DONE)
+    return list(session.scalars(query.order_by(Ticket.watch_until.desc()).limit(limit)))
+
+
+def not_in_store(session: Session, limit: int) -> list[Ticket]:
+    """Tickets that are not yet in the store."""
+    return list(session.scalars(select(Ticket).where(Ticket.in_store.is_(False)).limit(limit)))
+
+
+def mark_stored(session: Session, ids: Iterable[str]) -> None:
+    """Remember that the tickets are in the store. Their version stays: nobody decides by this mark."""
+    for chunk in _chunks(list(ids)):
+        session.execute(update(Ticket).where(Ticket.id.in_(chunk)).values(in_store=True))
+
+
+def write_results(
+    session: Session, results: Sequence[Contract], watch_for_s: float, hear: Sequence[Heard] = ()
+) -> list[str]:
+    """Write diagnoses; one that says the same as the last is not written again. Returns what changed."""
+    now, changed = utc_now(), []
+    rows = {row.id: row for row in _found(session, [result["ticket_id"] for result in results])}
+    last = {row.id: row for row in _results(session, [row.result_id for row in rows.values()])}
+    for contract in results:
+        row = rows.get(contract["ticket_id"])
+        if row is None:
+            continue
+        before = last.get(row.result_id or 0)
+        if before is None or before.contract != contract:
+            _write(session, row, contract, now, watch_for_s, hear)
+            changed.append(row.id)
+        row.diagnosis, row.diagnosis_error = DONE, None
+    return changed
+
+
+def fail(session: Session, ticket_id: str, error: str) -> None:
+    """Say that a ticket cannot be diagnosed, and why."""
+    row = session.get(Ticket, ticket_id)
+    if row is not None:
+        row.diagnosis, row.diagnosis_error = FAILED, error
+
+
+Heard = Callable[[Session, Ticket, Result], None]
+"""Called in the transaction that writes a diagnosis."""
+
+
+def _write(
+    session: Session,
+    row: Ticket,
+    contract: Contract,
+    now: datetime,
+    watch_for_s: float,
+    hear: Sequence[Heard],
+) -> None:
+    top = contract["causes"][0] if contract["causes"] else {}
+    result = Result(
+        ticket_id=row.id,
+        at=now,
+        verdict=contract["verdict"],
+        runbook_version=contract["runbook_version"],
+        contract=contract,
+    )
+    session.add(result)
+    session.flush([result])
+    first = row.result_id is None
+    row.result_id, row.diagnosed_at, row.verdict = result.id, now, contract["verdict"]
+    row.category, row.top_cause, row.department = (
+        contract["category"]["id"], top.get("id"), top.get("department"),
+    )  # fmt: skip
+    if first:
+        row.watch_until = now + timedelta(seconds=watch_for_s)
+    if contract["verdict"] != CANNOT_TELL:
+        row.watch_until = None
+    if row.state == ENTERED:
+        _move(session, row, DIAGNOSED, now, f"{contract['verdict']}: {top.get('id', '-')}")
+    for heard in hear:
+        heard(session, row, result)
+
+
+def _move(session: Session, row: Ticket, state: str, now: datetime, why: str) -> None:
+    session.add(
+        TicketEvent(ticket_id=row.id, at=now, who="callcause", from_state=row.state, to_state=state, why=why)
+    )
+    row.state = state
+
+
+def _found(session: Session, ids: Sequence[str]) -> list[Ticket]:
+    return [
+        row
+        for chunk in _chunks(ids)
+        for row in session.scalars(select(Ticket).where(Ticket.id.in_(chunk)).order_by(Ticket.id))
+    ]
+
+
+def _results(session: Session, ids: Sequence[int | None]) -> list[Result]:
+    known = [number for number in ids if number is not None]
+    return [
+        row for chunk in _chunks(known) for row in session.scalars(select(Result).where(Result.id.in_(chunk)))
+    ]
+
+
+def _chunks(items: Sequence[Any]) -> list[Sequence[Any]]:
+    return [items[start : start + CHUNK] for start in range(0, len(items), CHUNK)]
