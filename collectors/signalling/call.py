@@ -178,7 +178,7 @@ def _all_reasons(running: Running, every: list[Transaction]) -> list[Row] | None
 
 
 def _releasing_side(bye: Transaction, running: Running) -> str:
-    """Tell who sent the first BYE: a phone (told by its address or the tags of the dialog), or the network."""
+    """Tell who sent the first BYE: a phone (by its address or the tags of the dialog), or the network."""
     if bye.sender.type not in ("ue", ""):
         return "network"
     for leg in running.legs:

@@ -56,15 +56,7 @@ class Registrations:
     def evaluate(self, conversation: Conversation, now: float) -> Told:
         """Tell the attempts whose outcome is known by `now`, and early what is known of slow ones."""
         told = Told()
-        made = transactions(conversation.hops.values(), self._book)
-        aside = [one for one in made if one.call_id in conversation.aside]
-        own = [
-            one for one in roots(made) if one.call_id not in conversation.aside and one.method == "REGISTER"
-        ]
-        attempts = split_attempts(own)
-        for attempt in attempts:
-            if attempt is attempts[-1]:
-                attempt.others = aside
+        for attempt in self._attempts(conversation):
             self._attempt(conversation, attempt, now, told)
         return told
 
@@ -92,13 +84,18 @@ class Registrations:
     def tell_open(self, conversation: Conversation) -> Told:
         """Tell what is known of attempts that are still going on; nobody is blamed yet."""
         told = Told()
-        made = transactions(conversation.hops.values(), self._book)
-        own = [
-            one for one in roots(made) if one.call_id not in conversation.aside and one.method == "REGISTER"
-        ]
-        for attempt in split_attempts(own):
+        for attempt in self._attempts(conversation):
             self._tell(conversation, attempt, told, pending=True, outcome=False, judge=False)
         return told
+
+    def _attempts(self, conversation: Conversation) -> list[Attempt]:
+        hops = conversation.hops.values()
+        own = transactions([hop for hop in hops if hop.call_id not in conversation.aside], self._book)
+        attempts = split_attempts([one for one in roots(own) if one.method == "REGISTER"])
+        if attempts:
+            others = [hop for hop in hops if hop.call_id in conversation.aside]
+            attempts[-1].others = transactions(others, self._book)
+        return attempts
 
     def _settled_at(self, attempt: Attempt) -> float:
         final = attempt.last.final
@@ -194,13 +191,19 @@ def registration_row(attempt: Attempt, *, pending: bool = False, judge: bool = T
         "registration_type": _registration_type(attempt),
         "register_sent_at": first.at,
         "final_status": status,
-        "reason_text": (warning_of(final) or final.text or None) if final else None,
+        "reason_text": _reason_text(final),
         "expires": _expires(final) if status == 200 else None,
         "next_register_at": None,
         "deregistered_by": "ue" if status == 200 and _ends(first) else None,
         "third_party_results": None if pending else third_party_results(attempt.others),
     }
     return row | _authentication(attempt) | _first_error(attempt, judge=judge) | _names(attempt)
+
+
+def _reason_text(final: Hop | None) -> str | None:
+    if final is None or (final.status or 0) < 300:
+        return None
+    return warning_of(final) or final.text or None
 
 
 def _request(one: Transaction) -> Hop:
