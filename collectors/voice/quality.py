@@ -39,6 +39,8 @@ class StreamQuality:
     lost: int | None = None
     loss: float | None = None
     jitter: float | None = None
+    jitter_units: int | None = None
+    """Jitter in units of the RTP clock, where only the session description tells that clock."""
     delay: float | None = None
     mos: float | None = None
     mos_method: str = ""
@@ -47,5 +49,5 @@ class StreamQuality:
     silence: float | None = None
     max_gap: float | None = None
     burst_ratio: float = 1.0
-    seen_by: str = "receiver"
-    """`receiver`: the end that got the packets counted them; `path`: a tap between the two."""
+    point: str = ""
+    """Where a tap on the path counted (`s1u`, `gm`, `sbc`); "" = the receiver counted."""

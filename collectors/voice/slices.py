@@ -11,7 +11,7 @@ import polars as pl
 
 from collectors.records.schema import load_schemas
 from collectors.signalling.sighting import Endpoint
-from collectors.voice.codecs import score
+from collectors.voice.codecs import find_codec, score
 from collectors.voice.quality import StreamQuality
 
 SHORTEST_S, LONGEST_S = 5.0, 8.0  # records.md: a slice is 5 to 8 s
@@ -49,36 +49,37 @@ def find_party(parties: Parties, end: Endpoint | None) -> MediaParty | None:
     return None
 
 
-def place(quality: StreamQuality, parties: Parties) -> Place | None:
-    """Tell whose voice it is and where it was measured; None where no end of it is known.
+def places(quality: StreamQuality, parties: Parties) -> list[Place]:
+    """Tell whose voice it is and where it was measured; empty where no end of it is known.
 
-    The receiver counts best: it says where. A stream that a terminal receives is the downlink of its leg at
-    `ue`, one that the network's side receives is the uplink at `sbc`. Seen on the path it is `gm`.
+    The end that receives counts: what a terminal receives is the downlink of its leg at `ue`, what the
+    network's side receives is the uplink at `sbc`. Counted on the path between two terminals without a relay it is the
+    uplink of the one and the downlink of the other.
     """
-    on_path = quality.seen_by == "path"
     receiver, sender = find_party(parties, quality.receiver), find_party(parties, quality.sender)
+    here = quality.point
+    found = []
     if receiver is not None and receiver.side == "user":
-        return Place(receiver, "downlink", "gm" if on_path else "ue")
-    if sender is not None and sender.side == "user":
-        return Place(sender, "uplink", "gm" if on_path else "sbc")
-    if receiver is not None:
-        return Place(receiver, "uplink", "gm" if on_path else "sbc")
-    if sender is not None:
-        return Place(sender, "downlink", "gm" if on_path else "ue")
-    return None
+        found.append(Place(receiver, "downlink", here or "ue"))
+    if sender is not None and sender.side == "user" and (here or not found):
+        found.append(Place(sender, "uplink", here or "sbc"))
+    if not found and receiver is not None:
+        found.append(Place(receiver, "uplink", here or "sbc"))
+    if not found and sender is not None:
+        found.append(Place(sender, "downlink", here or "ue"))
+    return found
 
 
 def slice_rows(reports: Iterable[StreamQuality], parties: Parties, counts: Counter[str]) -> pl.DataFrame:
-    """Make rows of `voice_slice`; every report is counted: `voice_slices`, `voice_unplaced`.
+    """Make rows of `voice_slice`; every report is counted: `voice_slices` or `voice_unplaced`.
 
     `length` is filled where it is that of a slice (5 to 8 s); a report over a whole call has none.
     """
     rows = []
     for quality in reports:
-        where = place(quality, parties)
-        counts["voice_unplaced" if where is None else "voice_slices"] += 1
-        if where is not None:
-            rows.append(_row(quality, where))
+        found = places(quality, parties)
+        counts["voice_slices" if found else "voice_unplaced"] += 1
+        rows += [_row(quality, where) for where in found]
     return pl.DataFrame(rows, schema=slice_columns())
 
 
@@ -92,6 +93,13 @@ def slice_columns() -> dict[str, pl.DataType]:
     """Columns of the rows that reports can fill."""
     schema = load_schemas()["voice_slice"]
     return {name: schema.field(name).dtype for name in _COLUMNS}
+
+
+def _jitter_ms(quality: StreamQuality, codec: str) -> float | None:
+    known = find_codec(codec)
+    if quality.jitter is None and quality.jitter_units is not None and known is not None:
+        return round(1000 * quality.jitter_units / known.clock_hz, 3)
+    return None if quality.jitter is None else round(quality.jitter, 3)
 
 
 def _row(quality: StreamQuality, where: Place) -> dict[str, Any]:
@@ -112,7 +120,7 @@ def _row(quality: StreamQuality, where: Place) -> dict[str, Any]:
         "packets_expected": quality.expected,
         "packets_lost": quality.lost,
         "loss": None if quality.loss is None else round(quality.loss, 3),
-        "jitter": None if quality.jitter is None else round(quality.jitter, 3),
+        "jitter": _jitter_ms(quality, codec),
         "delay": None if quality.delay is None else round(quality.delay, 3),
         "mos": None if mos is None else round(mos, 3),
         "mos_method": method or None,

@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import TypeVar
 
 from collectors.signalling.sighting import Endpoint
-from collectors.voice.codecs import find_codec
 from collectors.voice.quality import StreamQuality
 from collectors.voice.rtcp import ReceptionReport, RtcpPacket, VoipMetrics
 
@@ -41,12 +40,9 @@ class RtcpStreams:
     _halves: OrderedDict[tuple[Endpoint, Endpoint], float] = field(default_factory=OrderedDict)
 
     def take(
-        self, packet: RtcpPacket, at: datetime, source: Endpoint, destination: Endpoint, codec: str = ""
+        self, packet: RtcpPacket, at: datetime, source: Endpoint, destination: Endpoint
     ) -> Iterator[StreamQuality]:
-        """Take a packet that `source` sent; yields the streams that it tells about.
-
-        `codec` (from SDP) gives the clock of the jitter; without it the jitter stays unknown.
-        """
+        """Take a packet that `source` sent; yields the streams that it tells about."""
         if packet.ntp_middle is not None:
             _keep(self._sent, (packet.ssrc, packet.ntp_middle), at)
         metrics = {block.ssrc: block for block in packet.metrics}
@@ -57,7 +53,7 @@ class RtcpStreams:
                 report, metrics.pop(report.ssrc, None), at, (source, destination), delay, codec
             )
         for block in metrics.values():
-            yield _of_metrics(block, at, source, destination, codec)
+            yield _of_metrics(block, at, source, destination)
 
     def _measure_trip(
         self, report: ReceptionReport, at: datetime, source: Endpoint, destination: Endpoint
@@ -81,7 +77,6 @@ class RtcpStreams:
         at: datetime,
         ends: tuple[Endpoint, Endpoint],
         delay: float | None,
-        codec: str,
     ) -> StreamQuality:
         receiver, sender = ends
         key = (receiver, sender, report.ssrc)
@@ -95,7 +90,6 @@ class RtcpStreams:
             if expected > _SEQUENCE_LEAP or not 0 <= lost <= expected:
                 expected = lost = None
         loss = 100 * lost / expected if expected and lost is not None else 100 * report.fraction_lost
-        known = find_codec(codec)
         return StreamQuality(
             start=start,
             end=at if start < at else None,
@@ -106,17 +100,14 @@ class RtcpStreams:
             lost=lost,
             # A stream in which nothing was due has no loss ratio; 0 would be praise.
             loss=None if expected == 0 else loss,
-            jitter=1000 * report.jitter / known.clock_hz if known else None,
+            jitter_units=report.jitter,
             delay=_xr_delay(block) or delay,
             mos=block.mos_lq if block else None,
             mos_method="OTHER" if block and block.mos_lq else "",
-            codec=codec,
         )
 
 
-def _of_metrics(
-    block: VoipMetrics, at: datetime, source: Endpoint, destination: Endpoint, codec: str
-) -> StreamQuality:
+def _of_metrics(block: VoipMetrics, at: datetime, source: Endpoint, destination: Endpoint) -> StreamQuality:
     return StreamQuality(
         start=at,
         sender=destination,
@@ -126,7 +117,6 @@ def _of_metrics(
         delay=_xr_delay(block),
         mos=block.mos_lq,
         mos_method="OTHER" if block.mos_lq else "",
-        codec=codec,
     )
 
 
