@@ -53,8 +53,8 @@ def places(quality: StreamQuality, parties: Parties) -> list[Place]:
     """Tell whose voice it is and where it was measured; empty where no end of it is known.
 
     The end that receives counts: what a terminal receives is the downlink of its leg at `ue`, what the
-    network's side receives is the uplink at `sbc`. Counted on the path between two terminals without a relay it is the
-    uplink of the one and the downlink of the other.
+    network's side receives is the uplink at `sbc`. Counted on the path between two terminals without a relay
+    it is the uplink of the one and the downlink of the other.
     """
     receiver, sender = find_party(parties, quality.receiver), find_party(parties, quality.sender)
     here = quality.point

@@ -49,9 +49,7 @@ class RtcpStreams:
         for report in packet.reports:
             self._measure_trip(report, at, source, destination)
             delay = self._delay(source, destination)
-            yield self._stream(
-                report, metrics.pop(report.ssrc, None), at, (source, destination), delay, codec
-            )
+            yield self._stream(report, metrics.pop(report.ssrc, None), at, (source, destination), delay)
         for block in metrics.values():
             yield _of_metrics(block, at, source, destination)
 
