@@ -63,6 +63,13 @@ class Diagnostician:
         return first + second, wrong | more
 
     @property
+    def runbooks(self) -> Runbooks:
+        """The loaded runbooks; there are none before `open`."""
+        if self._runbooks is None:
+            raise RuntimeError("the diagnostician is not open")
+        return self._runbooks
+
+    @property
     def runbook_version(self) -> str:
         """Version of the loaded runbooks; empty before `open`."""
         return self._runbooks.version if self._runbooks else ""

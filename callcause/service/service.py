@@ -9,10 +9,12 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from callcause.configuration import Configuration
+from callcause.service.alert_desk import AlertDesk
 from callcause.service.diagnostician import Diagnostician
 from callcause.service.health import Health
 from callcause.service.intake import TicketIntake
 from callcause.service.listening import Listening
+from callcause.service.notifier import Notifier
 from callcause.service.schedule import Schedule
 from callcause.service.ticket_desk import TicketDesk
 from callcause.state import Database, DatabaseGone
@@ -65,6 +67,10 @@ class Service:
         stack.push_async_callback(self.diagnostician.close)
         self.intake = TicketIntake(self.database, pseudonymiser, settings.ingest, self.counters)
         self.tickets = TicketDesk(self.database, self.sink, self.diagnostician, settings.watch, self.counters)
+        self.notifier = Notifier(self.database, settings.notices, self.counters)
+        stack.callback(self.notifier.close)
+        self.alerts = AlertDesk(self.database, self.sink, self.diagnostician, settings, self.counters)
+        self.alerts.on_notice.append(self.notifier.wake)
         self.schedule = Schedule(self.sink, self.counters, self.health)
         self.listening = Listening(self.sink, self.counters, self.health, self.stopping)
         self._start()
@@ -73,6 +79,7 @@ class Service:
         self.health.not_ready["diagnosis"] = "the runbooks are being loaded"
         self._task(self._diagnose(), "diagnosis")
         self._task(self._keep_books(), "books")
+        self._task(self.notifier.run(self.stopping), "notices")
         for source in self.make_sources():
             if isinstance(source, Listener):
                 self.listening.start(source)
@@ -120,8 +127,8 @@ class Service:
     async def _diagnose(self) -> None:
         await self.diagnostician.open()
         self.health.not_ready.pop("diagnosis", None)
-        LOG.info("ready", extra={"runbook_version": self.diagnostician.runbook_version})
-        await self.tickets.run(self.stopping)
+        LOG.info("ready")
+        await asyncio.gather(self.tickets.run(self.stopping), self.alerts.run(self.stopping))
 
     async def _keep_books(self) -> None:
         while not self.stopping.is_set():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ import polars as pl
 from sqlalchemy import select
 
 from callcause.service import ticket_rows as rows
+from callcause.service.desk import Desk
 from callcause.service.diagnostician import Diagnostician
 from callcause.service.schedule import Counting
 from callcause.service.settings import WatchSettings
@@ -19,7 +19,6 @@ from callcause.service.ticket_record import frame_of, records_of
 from callcause.state import Database
 from callcause.state.base import utc_now
 from callcause.state.ticket import Ticket
-from callcause_error import CallcauseError
 from collectors.sink import StoreSink
 from collectors.store import Store
 
@@ -28,11 +27,10 @@ EVIDENCE = frozenset(
     {"call", "registration", "voice_slice", "hop", "diameter_answer", "node_sample", "alarm", "subscriber"}
 )
 """Kinds of rows that may decide an open verdict."""
-IDLE_S = 5.0
 TAKEN_TOGETHER = 2000
 
 
-class TicketDesk:
+class TicketDesk(Desk):
     """One task: new tickets first, then those whose evidence may have come."""
 
     def __init__(
@@ -43,36 +41,17 @@ class TicketDesk:
         settings: WatchSettings,
         counters: Counting,
     ) -> None:
+        super().__init__()
         self._database, self._sink, self._diagnostician = database, sink, diagnostician
         self._settings, self._counters = settings, counters
-        self._wake = asyncio.Event()
-        self._look_into_store, self._look_when_idle, self._evidence_came = True, False, False
+        self._look_into_store, self._evidence_came = True, False
+        self._seen: tuple[str, ...] = ()
         self._storing, self._unstored = False, True
         self._looked_again = 0.0
         self._known: set[str] | None = None
         self.on_diagnosis: list[rows.Heard] = []
         """Called in the transaction that writes a diagnosis."""
         sink.on_stored(self._on_stored)
-
-    def wake(self) -> None:
-        """Say that there is a new ticket."""
-        self._wake.set()
-
-    async def run(self, stopping: asyncio.Event) -> None:
-        """Work until told to stop; a failure is told and tried again."""
-        while not stopping.is_set():
-            try:
-                busy = await self.work()
-            except CallcauseError as error:
-                LOG.error("tickets wait: %s", error)  # noqa: TRY400 - the message says it all
-                busy = False
-                await _sleep(1.0, stopping)
-            except Exception:  # the boundary of the task: the next round tries again
-                LOG.exception("tickets wait")
-                busy = False
-                await _sleep(1.0, stopping)
-            if not busy:
-                await self._rest(stopping)
 
     async def work(self) -> bool:
         """Do one round; tells whether there is more to do at once."""
@@ -89,30 +68,31 @@ class TicketDesk:
         return False
 
     def _on_stored(self, kinds: frozenset[str]) -> None:
-        if "ticket" in kinds and self._storing:  # most likely our own, so there is no hurry
-            self._look_when_idle = True
-        elif "ticket" in kinds:
-            self._look_into_store = True
+        # Tickets that came while our own are stored are most likely those: to look when idle is soon enough.
+        self._look_into_store |= "ticket" in kinds and not self._storing
         self._evidence_came |= bool(kinds & EVIDENCE)
         if self._look_into_store or self._evidence_came:
-            self._wake.set()
+            self.wake()
 
-    async def _rest(self, stopping: asyncio.Event) -> None:
-        if self._evidence_came:
-            left_s = self._looked_again + self._settings.again_every_s - time.monotonic()
-            await _sleep(max(left_s, 0.0), stopping, self._wake)
-        else:
-            await _sleep(IDLE_S, stopping, self._wake)
-        if not self._wake.is_set():
-            self._look_into_store |= self._look_when_idle
-            self._look_when_idle = False
-        self._wake.clear()
+    def rest_s(self) -> float:
+        """Rest until the next look at open verdicts is due, where evidence came."""
+        if not self._evidence_came:
+            return self.idle_s
+        due = self._looked_again + self._settings.again_every_s
+        return min(self.idle_s, max(due - time.monotonic(), 0.0))
+
+    def on_idle(self) -> None:
+        """Look for tickets that another process stored."""
+        self._look_into_store = True
 
     async def _take_from_store(self) -> None:
         """Take in tickets that reached the store by another way, such as a file in a watched folder."""
         if self._known is None:
             self._known = set(await self._database.reading(lambda s: list(s.scalars(select(Ticket.id)))))
         known = self._known
+        segments = await self._sink.read(_ticket_segments)
+        if segments == self._seen:
+            return
         found = await self._sink.read(lambda store: _unknown(store, known))
         for part in found.iter_slices(TAKEN_TOGETHER):
             records = records_of(part)
@@ -120,6 +100,7 @@ class TicketDesk:
                 lambda s, r=records: rows.take_in(s, r, "store", "callcause", in_store=True)  # type: ignore[misc]
             )
             known.update(part["id"].to_list())
+        self._seen = segments
 
     async def _diagnose(self, tickets: Sequence[Ticket]) -> None:
         frame = frame_of([ticket.record for ticket in tickets])
@@ -181,18 +162,13 @@ class TicketDesk:
             self._counters.add("diagnoses", {"outcome": "failed"}, len(wrong))
 
 
+def _ticket_segments(store: Store) -> tuple[str, ...]:
+    """Names of the files that hold tickets: while they stay, so do the tickets."""
+    return tuple(segment.name for segment in store.ledger.segments("ticket"))
+
+
 def _unknown(store: Store, known: set[str]) -> pl.DataFrame:
     tickets = store.records("ticket")
     ids = tickets.select("id").collect()["id"]
     new = ids.filter(~ids.is_in(pl.Series(list(known), dtype=pl.String).implode()))
     return tickets.filter(pl.col("id").is_in(new.implode())).sort("received_at", "id").collect()
-
-
-async def _sleep(seconds: float, *until: asyncio.Event) -> None:
-    """Sleep, but no longer than until one of the events is set."""
-    waits = [asyncio.ensure_future(event.wait()) for event in until]
-    try:
-        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait in waits:
-            wait.cancel()

@@ -32,11 +32,14 @@ class TakenIn:
 def take_in(
     session: Session, records: Sequence[Mapping[str, Any]], source: str, who: str, *, in_store: bool = False
 ) -> TakenIn:
-    """Add the tickets that are not known; where one is known with another content none is added."""
+    """Add the tickets that are not known; where one is known with another content none is added.
+
+    Tickets out of the store (`in_store`) are each taken for themselves: the first content stands.
+    """
     there = {row.id: row for row in _found(session, [record["id"] for record in records])}
     other = [r["id"] for r in records if r["id"] in there and there[r["id"]].record != r]
     known = [r["id"] for r in records if r["id"] in there and r["id"] not in other]
-    new = [record for record in records if record["id"] not in there] if not other else []
+    new = [record for record in records if record["id"] not in there] if in_store or not other else []
     now = utc_now()
     for record in new:
         session.add(

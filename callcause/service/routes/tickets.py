@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import JSONResponse
-from sqlalchemy import select, tuple_
+from sqlalchemy import literal, select, tuple_
 from sqlalchemy.orm import Session
 
 from callcause.service.authentication import Principal, requires
@@ -74,7 +74,10 @@ async def list_tickets(
         query = query.where(Ticket.verdict == verdict)
     if after:
         at, name = place(after)
-        query = query.where(tuple_(Ticket.taken_in_at, Ticket.id) < tuple_(*_typed(at, name)))
+        query = query.where(
+            tuple_(Ticket.taken_in_at, Ticket.id)
+            < tuple_(literal(at, Ticket.taken_in_at.type), literal(name))
+        )
     found = await service.database.reading(lambda s: list(s.scalars(query)))
     rows, following = page(found, limit, "taken_in_at")
     return {"tickets": [_listed(row) for row in rows], "next": following}
@@ -115,12 +118,6 @@ async def get_ticket(request: Request, ticket_id: str, who: Viewer) -> JSONRespo
     if row.diagnosis == DONE:
         raise Problem(404, "the diagnosis is not kept any more")
     return JSONResponse(state_of(row), 202 if row.diagnosis_error is None else 200)
-
-
-def _typed(at: Any, name: str) -> tuple[Any, Any]:
-    from sqlalchemy import literal
-
-    return literal(at, Ticket.taken_in_at.type), literal(name)
 
 
 def _listed(row: Ticket) -> dict[str, Any]:
