@@ -128,6 +128,27 @@ _TICKETS = (
     ),
 )
 
+_EVENTS = (
+    Family(
+        "callcause_planned_work_active",
+        "gauge",
+        "Planned work in progress, from the change calendar.",
+        ("change", "type", "region"),
+    ),
+    Family(
+        "callcause_network_alarms_active",
+        "gauge",
+        "Alarms of the network that are not cleared.",
+        ("severity", "entity", "region"),
+    ),
+    Family(
+        "callcause_ticket_info",
+        "info",
+        "Open tickets of the highest priority, with their first cause.",
+        ("ticket", "priority", "category", "cause", "department", "state"),
+    ),
+)
+
 _LOOP = (
     Family(
         "callcause_tickets_overdue",
@@ -233,6 +254,6 @@ _SERVICE = (
 )
 
 FAMILIES: dict[str, Family] = {
-    family.name: family for family in (*_SERVICE, *_TICKETS, *_LOOP, *_KPI, *_kpi_families())
+    family.name: family for family in (*_SERVICE, *_TICKETS, *_EVENTS, *_LOOP, *_KPI, *_kpi_families())
 }
 """All families by name, in the order in which the series budget is spent."""

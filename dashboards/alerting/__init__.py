@@ -1,0 +1,1 @@
+"""Prometheus rules and the Alertmanager configuration, generated from the KPI and cause catalogues."""

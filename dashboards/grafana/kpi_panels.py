@@ -1,0 +1,95 @@
+"""Panels made from the KPI catalogue: names, units and limits stand there and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from collectors.kpi.catalogue import Catalogue
+from collectors.kpi.model import Kpi
+from dashboards.exposition.survey import alarm_limits
+from dashboards.exposition.units import baseline_family, exposed_unit, value_family
+from dashboards.grafana.spec import CELL_LINK, Panel, Query, Title
+
+_GRAFANA_UNIT = {
+    "ratio": "percentunit",
+    "seconds": "s",
+    "dbm": "dBm",
+    "decibels": "dB",
+}
+
+
+def title_of(kpi: Kpi) -> Title:
+    """Return the name of a KPI in both languages."""
+    return Title(kpi.name.en, kpi.name.zh)
+
+
+def kpis_of(catalogue: Catalogue, category: str | None, scopes: Iterable[str]) -> list[Kpi]:
+    """KPIs of a complaint category (None = all) and of some scopes, in the order of the catalogue."""
+    wanted = set(scopes)
+    every = [catalogue.kpi(kpi) for kpi in catalogue.ids()]
+    return [
+        k for k in every if k.scope in wanted and (category is None or category in k.categories) and not k.of
+    ]
+
+
+def worst_cells_panel(kpi: Kpi) -> Panel:
+    """Draw the exposed cells that are worst in a KPI, with the limit; a series opens its cell."""
+    function = "bottomk" if kpi.better == "up" else "topk"
+    family = value_family(kpi.unit)
+    query = Query(f'{function}(10, {family}{{kpi="{kpi.id}", region=~"$region"}})', "{{entity}}")
+    return _panel(kpi, query)
+
+
+def node_panel(kpi: Kpi) -> Panel:
+    """Draw a KPI of every node."""
+    query = Query(f'{value_family(kpi.unit)}{{kpi="{kpi.id}", region=~"$region"}}', "{{entity}}")
+    return _panel(kpi, query)
+
+
+def network_panel(kpi: Kpi) -> Panel:
+    """Draw a KPI of the network."""
+    return _panel(kpi, Query(f'{value_family(kpi.unit)}{{kpi="{kpi.id}"}}', "{{entity}}"))
+
+
+def baseline_panel(kpi: Kpi, entity: str = "$cell") -> Panel:
+    """Draw a KPI of one entity against its baseline of the same hour of week."""
+    selector = f'{{kpi="{kpi.id}", entity="{entity}"}}'
+    queries = (
+        Query(value_family(kpi.unit) + selector, "{{entity}}"),
+        Query(baseline_family(kpi.unit) + selector, "baseline · 基线"),
+    )
+    return _panel(kpi, *queries, width=8, height=7)
+
+
+def over_limit_panel(catalogue: Catalogue, category: str) -> Panel:
+    """Count the entities beyond the limit of each KPI of a category, over all entities of the store."""
+    ids = "|".join(
+        k.id for k in kpis_of(catalogue, category, ("cell", "gsm_cell", "node")) if alarm_limits(k)
+    )
+    query = Query(
+        f'sum by (kpi) (callcause_kpi_entities_over_limit{{kpi=~"{ids}", region=~"$region"}})', "{{kpi}}"
+    )
+    return Panel(Title("Cells and nodes beyond limit", "超限小区与网元数"), (query,), width=24)
+
+
+def _panel(kpi: Kpi, *queries: Query, width: int = 12, height: int = 8) -> Panel:
+    exposed = exposed_unit(kpi.unit)
+    limits = alarm_limits(kpi)
+    bound = limits[0].limit * exposed.factor if limits else None
+    worse = "below" if limits and limits[0].op.startswith("<") else "above"
+    note = (
+        f"{kpi.id}, limit {limits[0].op}{limits[0].limit:g} {kpi.unit} ({kpi.limit_origin})"
+        if limits
+        else kpi.id
+    )
+    return Panel(
+        title_of(kpi),
+        queries,
+        unit=_GRAFANA_UNIT.get(exposed.suffix, "short"),
+        width=width,
+        height=height,
+        description=note,
+        links=(CELL_LINK,) if kpi.scope in ("cell", "gsm_cell") else (),
+        bound=bound,
+        worse="below" if worse == "below" else "above",
+    )
