@@ -6,10 +6,11 @@ from typing import Any
 
 from collectors.collector import Collector, Listener
 from collectors.diameter.follower import HssLogFollower
+from collectors.hep.listener import HepListener
 from collectors.prometheus.collector import PrometheusCollector
 
 COLLECTORS: tuple[type[Collector[Any]], ...] = (PrometheusCollector,)
-LISTENERS: tuple[type[Listener[Any]], ...] = (HssLogFollower,)
+LISTENERS: tuple[type[Listener[Any]], ...] = (HssLogFollower, HepListener)
 
 
 def sources() -> dict[str, type[Collector[Any]] | type[Listener[Any]]]:

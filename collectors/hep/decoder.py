@@ -1,0 +1,101 @@
+"""From HEP packets to the assembly: every packet ends in one counted state."""
+
+from __future__ import annotations
+
+import hmac
+import time
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from threading import Lock
+
+from collectors.hep.packet import RTCP_JSON, SIP, VQ_REPORT, HepPacket, read_hep
+from collectors.signalling.assembly import Assembly, Frames
+from collectors.signalling.errors import BadMessage
+from collectors.signalling.message import SipMessage, parse_sip
+from collectors.signalling.sighting import RtcpReport, Sighting, VoiceReport
+
+_MAX_SOURCES = 1_000
+_REST = "other"
+
+
+class Decoder:
+    """Reads packets and hands sightings to an assembly; one thread at a time.
+
+    `counts`: packets by state: `sip`, `rtcp`, `voice_report`, `keep_alive`, `malformed`, `bad_payload`,
+    `wrong_key`, `unwanted` (a payload type that is not read). `sources`: the same by capture id.
+    """
+
+    def __init__(self, assembly: Assembly, auth_key: bytes = b"") -> None:
+        self.assembly, self._auth_key = assembly, auth_key
+        self.counts: Counter[str] = Counter()
+        self.sources: dict[str, Counter[str]] = {}
+        self._lock = Lock()
+        self._latest: datetime | None = None
+        self._latest_at = 0.0
+
+    def take(self, packets: list[bytes]) -> None:
+        """Take packets as they came from a socket."""
+        with self._lock:
+            for data in packets:
+                self._one(data)
+
+    def ripe(self) -> Frames:
+        """Return what is complete. The clock is that of the probes, going on while they are silent."""
+        with self._lock:
+            if self._latest is None:
+                return {}
+            silent = timedelta(seconds=time.monotonic() - self._latest_at)
+            return self.assembly.ripe(self._latest + silent)
+
+    def rest(self) -> Frames:
+        """Return everything that is still open."""
+        with self._lock:
+            return self.assembly.rest()
+
+    def message_counts(self) -> Counter[str]:
+        """Return the counts of the assembly: what became of the messages."""
+        with self._lock:
+            return Counter(self.assembly.counts)
+
+    def _one(self, data: bytes) -> None:
+        try:
+            packet = read_hep(data)
+        except BadMessage as error:
+            state = "keep_alive" if error.code == "empty" else "malformed"
+            self._count("", state)
+            return
+        tap = str(packet.capture_id) if packet.capture_id else ""
+        if self._auth_key and not hmac.compare_digest(packet.auth_key, self._auth_key):
+            self._count(tap, "wrong_key")
+            return
+        self._count(tap, self._hand_on(packet, tap))
+
+    def _hand_on(self, packet: HepPacket, tap: str) -> str:
+        message: SipMessage | RtcpReport | VoiceReport
+        if packet.protocol == SIP:
+            try:
+                message = parse_sip(packet.payload)
+            except BadMessage as error:
+                return "keep_alive" if error.code == "empty" else "bad_payload"
+            state = "sip"
+        elif packet.protocol == RTCP_JSON:
+            message, state = RtcpReport(packet.payload, "json"), "rtcp"
+        elif packet.protocol == VQ_REPORT:
+            message, state = VoiceReport(packet.payload), "voice_report"
+        else:
+            return "unwanted"
+        at = packet.at or datetime.now(UTC)
+        ends = packet.source, packet.destination
+        self.assembly.take(Sighting(at, *ends, packet.transport, tap, message, packet.correlation))
+        if self._latest is None or at > self._latest:
+            self._latest, self._latest_at = at, time.monotonic()
+        return state
+
+    def _count(self, tap: str, state: str) -> None:
+        self.counts[state] += 1
+        source = self.sources.get(tap)
+        if source is None:
+            # The ids come from the network: their number is bounded.
+            name = tap if len(self.sources) < _MAX_SOURCES else _REST
+            source = self.sources.setdefault(name, Counter())
+        source[state] += 1
