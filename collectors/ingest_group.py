@@ -80,7 +80,7 @@ class FileGroup:
         """Write what waits; returns all files written."""
         self._written += self.write(self._waiting, self._stats)
         self._take_names(self._waiting)
-        self._waiting = self._gathered()
+        self._waiting.clear()
         return self._written
 
     def entries(self) -> Iterator[FileEntry]:
@@ -109,8 +109,7 @@ class FileGroup:
             raise BadFile("empty_yield", "the file holds no value", file=str(path))
 
     def _add(self, blocks: list[PmBlock], number: int) -> None:
-        for block in blocks:
-            self._waiting.add(block, number)
+        self._waiting.add(blocks, number)
         if self._waiting.size > GROUP_VALUES:
             self.finish()
 
@@ -139,8 +138,7 @@ class _Large:
     def take(self, blocks: list[PmBlock], number: int) -> None:
         """Write the rows of some blocks."""
         gathered = self._group._gathered()
-        for block in blocks:
-            gathered.add(block, number)
+        gathered.add(blocks, number)
         self.written += self._group.write(gathered, self.stats)
         self.unmapped.update(gathered.unmapped)
         self.vendors |= set(gathered.vendors) if gathered.unmapped else set()

@@ -50,8 +50,7 @@ def counter_rows(
     by job name that has a value stands; another value is counted as `conflicting_values`.
     """
     gathered = Gathered(maps, Wanted.of(wanted))
-    for block in blocks:
-        gathered.add(block)
+    gathered.add(blocks)
     return _rows(gathered, matcher)
 
 
@@ -66,14 +65,16 @@ def counter_row_batches(
 
     A batch ends after `batch_values` at the next managed element, or within one at four times as many.
     """
-    batch, element = Gathered(maps, Wanted.of(wanted)), ""
+    batch: list[PmBlock] = []
+    size, element = 0, ""
     for block in blocks:
-        if batch.is_full(batch_values, same_element=block.managed_element == element):
-            yield _rows(batch, matcher)
-            batch = Gathered(maps, Wanted.of(wanted))
-        batch.add(block)
+        if size > batch_values and (block.managed_element != element or size > 4 * batch_values):
+            yield counter_rows(batch, maps, matcher, wanted)
+            batch, size = [], 0
+        batch.append(block)
+        size += block.values.size
         element = block.managed_element
-    yield _rows(batch, matcher)
+    yield counter_rows(batch, maps, matcher, wanted)
 
 
 def _rows(gathered: Gathered, matcher: ObjectMatcher) -> CounterRows:
@@ -83,4 +84,6 @@ def _rows(gathered: Gathered, matcher: ObjectMatcher) -> CounterRows:
     kept = pl.concat([packed, found.single.drop(SOURCE)])
     stats = dict(sorted(found.stats[0].items())) if found.stats else {}
     unmapped = dict(sorted(gathered.unmapped.items()))
-    return CounterRows(found.wide.drop(SOURCE), kept, unmapped, stats, gathered.vendors)
+    wide = found.wide.drop(SOURCE).sort("entity", "period_start", "period_s")
+    wide = wide.with_columns(pl.col(c).cast(pl.Float64) for c in wide.columns if c not in WIDE_SCHEMA)
+    return CounterRows(wide, kept, unmapped, stats, gathered.vendors)

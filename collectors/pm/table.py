@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
+_INT32 = 2.0**31
 _TILE = 8  # rows whose values are written into a column together: a cache line of the table
 
 
@@ -83,18 +84,31 @@ def any_known(values: Floats, no_values: Floats) -> bool:
 
 
 @numba.njit(cache=True, nogil=True)
-def filled(table: Floats) -> tuple[Indices, NDArray[np.bool_]]:
-    """How many values each column of a table (columns, rows) has, and which rows have any."""
+def filled(table: Floats) -> tuple[Indices, NDArray[np.bool_], NDArray[np.bool_]]:
+    """Values of each column of a table (columns, rows), columns that are all Int32, rows that have any."""
     columns = np.zeros(table.shape[0], np.int64)
+    whole = np.zeros(table.shape[0], np.bool_)
     rows = np.zeros(table.shape[1], np.bool_)
     for column in range(table.shape[0]):
-        count = 0
+        count = whole_count = 0
         for row in range(table.shape[1]):
-            there = not np.isnan(table[column, row])
+            value = table[column, row]
+            there = value == value
             count += there
             rows[row] |= there
+            whole_count += abs(value) < _INT32 and value == np.floor(value)
         columns[column] = count
-    return columns, rows
+        whole[column] = whole_count == table.shape[1]
+    return columns, whole, rows
+
+
+@numba.njit(cache=True, nogil=True)
+def narrowed(values: Floats) -> NDArray[np.int32]:
+    """Return whole numbers as Int32, which is half to write and half to read."""
+    found = np.empty(values.size, np.int32)
+    for at in range(values.size):
+        found[at] = np.int32(values[at])
+    return found
 
 
 @numba.njit(cache=True, nogil=True)

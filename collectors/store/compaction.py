@@ -12,8 +12,8 @@ from collectors.store.context import Context
 from collectors.store.ledger import Segment
 from collectors.store.placement import shards_of
 from collectors.store.segment import Aside
-from collectors.store.shards import COUNTERS, HOURLY, live, merge_counters
-from collectors.store.tables import PENDING, RECENT, SOURCE
+from collectors.store.shards import COUNTERS, HOURLY, counter_scan, live, merge_counters
+from collectors.store.tables import PENDING, RECENT
 from collectors.store.tiers import KEEP_US, compaction_is_due, newest_us, to_merge
 
 RUN_VALUES = 40_000_000  # values in memory at once
@@ -124,7 +124,7 @@ class _Run:
 
 
 def _read(path: Path) -> pl.DataFrame:
-    return pl.read_parquet(path).drop(SOURCE, strict=False)
+    return counter_scan(path).collect()
 
 
 def _parted(rows: pl.DataFrame, cut_us: int | None) -> tuple[pl.DataFrame, pl.DataFrame]:

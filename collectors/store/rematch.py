@@ -10,8 +10,8 @@ from collectors.store import renaming, shards
 from collectors.store.context import Context
 from collectors.store.ledger import Segment
 from collectors.store.placement import UNMATCHED, UNMATCHED_PREFIX
-from collectors.store.shards import COUNTERS, merge_counters
-from collectors.store.tables import KEPT, PACKED, PENDING, RECENT, SOURCE
+from collectors.store.shards import COUNTERS, counter_scan, merge_counters
+from collectors.store.tables import KEPT, PACKED, PENDING, RECENT
 
 Rematch = Callable[[list[str]], Mapping[str, tuple[str, str]]]
 
@@ -53,7 +53,7 @@ def rewrite_found(context: Context) -> None:
     for segment in segments:
         if not _unmatched(context, [segment]) & context.renamed.keys():
             continue
-        rows = pl.read_parquet(context.root / segment.name).drop(SOURCE, strict=False)
+        rows = counter_scan(context.root / segment.name).collect()
         rows = merge_counters(context.named(rows))
         context.retire(segment)
         if segment.part == UNMATCHED:

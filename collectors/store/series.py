@@ -13,9 +13,9 @@ from collectors.store import hours, nodes, tables
 from collectors.store.hours import columns_of
 from collectors.store.ledger import Ledger
 from collectors.store.placement import shard_of
-from collectors.store.shards import COUNTERS, KEY, LABELS, merge_counters, unmerged_between
+from collectors.store.shards import COUNTERS, KEY, LABELS, counter_scan, merge_counters, unmerged_between
 from collectors.store.span import ALWAYS, UTC_TIME, Span, among
-from collectors.store.tables import PENDING, RECENT, SOURCE
+from collectors.store.tables import PENDING, RECENT
 
 NO_COUNTERS = pl.Schema(
     {"entity": pl.String(), "entity_kind": pl.String(), "period_start": UTC_TIME, "period_s": pl.Int32()}
@@ -48,11 +48,11 @@ def counters(
 
 
 def _rows(path: Path, names: Sequence[str] | None, when: Span, wanted: Sequence[str] | None) -> pl.DataFrame:
-    rows = pl.scan_parquet(path)
+    rows = counter_scan(path)
     mine = [] if names is None else [among("entity", names)]
     rows = rows.filter(*mine, *when.holds())
     if wanted is None:
-        return rows.drop(SOURCE, strict=False).collect()
+        return rows.collect()
     there = columns_of(path)
     return rows.select(*LABELS, *(c for c in wanted if c in there)).collect()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import polars as pl
+from polars import selectors
 
 from collectors.store.ledger import Ledger, Segment
 from collectors.store.segment import Aside, time_range
@@ -14,6 +15,13 @@ COUNTERS, HOURLY = "counters", "hourly"
 HOURLY_GROUP = 65_536  # hourly files are read whole, for all tickets at once
 KEY = ("entity", "period_start", "period_s")
 LABELS = (*KEY, "entity_kind")
+
+
+def counter_scan(path: Path) -> pl.LazyFrame:
+    """Counter rows of a file; columns of whole numbers may be written as integers and are Float64 here."""
+    rows = pl.scan_parquet(path).drop(SOURCE, strict=False)
+    whole = selectors.integer() - selectors.by_name("period_s", require_all=False)
+    return rows.with_columns(whole.cast(pl.Float64))
 
 
 def merge_counters(rows: pl.DataFrame) -> pl.DataFrame:
