@@ -47,7 +47,7 @@ def publish(
     url: Annotated[str, typer.Option("--url", help="Address of Grafana.")],
     token_env: Annotated[
         str, typer.Option("--token-env", help="Variable that holds the service account token.")
-    ] = "GRAFANA_TOKEN",
+    ] = "GRAFANA_TOKEN",  # noqa: S107 - the name of a variable
     web: Web = HERE,
     force: Annotated[bool, typer.Option("--force", help="Also over boards that a person changed.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")] = False,

@@ -14,10 +14,10 @@ from callcause_error import UsageError
 DEMO_CELLS, DEMO_DAYS, DEMO_TICKETS = 60, 8, 40
 
 
-def run(folder: Path, *, cells: int, days: int, tickets: int, seed: int) -> None:
+def run(folder: Path, *, cells: int, days: int, tickets: int, seed: int, variant: str = "plain") -> None:
     """Write a simulated network."""
     with progress("simulate"):
-        simulate(folder, cells=cells, days=days, tickets=tickets, seed=seed)
+        simulate(folder, cells=cells, days=days, tickets=tickets, seed=seed, variant=variant)
     say(f"network, tickets.csv and truth.csv are in {folder}")
 
 
