@@ -8,8 +8,12 @@ from collectors.collector import Collector, Listener
 from collectors.diameter.follower import HssLogFollower
 from collectors.hep.listener import HepListener
 from collectors.prometheus.collector import PrometheusCollector
+from collectors.snmp.collector import SnmpCollector
 
-COLLECTORS: tuple[type[Collector[Any]], ...] = (PrometheusCollector,)
+COLLECTORS: tuple[type[Collector[Any]], ...] = (
+    PrometheusCollector,
+    SnmpCollector,
+)
 LISTENERS: tuple[type[Listener[Any]], ...] = (HssLogFollower, HepListener)
 
 

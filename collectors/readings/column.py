@@ -61,3 +61,5 @@ class SampleRule:
     new_is_zero: bool = False
     """An instance not seen before stood at 0: the source creates it at its first event."""
     scale: float = 1.0
+    own_start: bool = False
+    """Counts since the start of a program behind the agent: from 0, whatever happens to the agent."""

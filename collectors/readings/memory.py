@@ -71,8 +71,8 @@ class CounterMemory:
         else:
             increase = now.values - then.values
             fell = increase < 0
-        reset = known & (fell | restarted)
-        increase[reset] = now.values[reset] if self.from_zero else np.nan
+        reset = known & (fell | (restarted and not rule.own_start))
+        increase[reset] = now.values[reset] if self.from_zero or rule.own_start else np.nan
         increase[~known] = np.nan
         return Change(now, increase * rule.scale, reset)
 

@@ -1,0 +1,1 @@
+"""SNMP: agents polled by profiles, traps and informs taken as alarms."""
