@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from callcause_error import UsageError
+from collectors.capture.read import is_capture
 from collectors.diameter.hss_log import is_hss_log
 from collectors.errors import BadFile
 from collectors.pm.source import sniff
@@ -49,7 +50,7 @@ def walk(paths: Iterable[Path], but_not: Path | None = None) -> list[Path]:
 def recognise(path: Path, head: bytes) -> str:
     """Tell a file by its first bytes; BadFile when it is nothing known.
 
-    `pm`, `table`, `hss_log`, or `skip:<reason>`.
+    `pm`, `table`, `capture`, `hss_log`, or `skip:<reason>`.
     """
     if path.name.startswith(".") or path.name.lower() in NOT_DATA:
         return "skip:not data"
@@ -59,7 +60,10 @@ def recognise(path: Path, head: bytes) -> str:
         return "skip:ignored truth"
     if sniff(head):
         return "pm"
-    if is_hss_log(head) or is_hss_log(inflated_head(head)):
+    inflated = inflated_head(head)
+    if is_capture(head) or is_capture(inflated):
+        return "capture"
+    if is_hss_log(head) or is_hss_log(inflated):
         return "hss_log"
     if head.startswith((PARQUET_MAGIC, GZIP_MAGIC)):
         return "table"

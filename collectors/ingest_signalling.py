@@ -9,6 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
+from collectors.capture.read import read_capture
 from collectors.diameter.hss_log_file import read_hss_log
 from collectors.records import Pseudonymiser, load_rows
 from collectors.records.rows import bad_rows
@@ -34,7 +35,8 @@ def read_signalling(
         log = read_hss_log(path)
         clear, bad, counts = {"diameter_answer": log.rows}, log.bad, log.counts
     else:
-        raise ValueError(f"no kind of signalling file: {kind}")
+        capture = read_capture(path)
+        clear, bad, counts = capture.frames, bad_rows(), capture.counts
     return _checked(clear, bad, counts, path, reader, country_code)
 
 

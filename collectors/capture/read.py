@@ -1,0 +1,115 @@
+"""A capture file read: two passes of tshark, the assembly of every tap, and the join over interfaces."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import polars as pl
+
+from collectors.capture.access import AccessPart
+from collectors.capture.join import PolicyPart, joined
+from collectors.capture.packets import read_packets
+from collectors.capture.rtp import FIELDS, RtpReader
+from collectors.capture.sightings import WANTED, sightings_of
+from collectors.capture.tshark import Bounds, running
+from collectors.diameter.transactions import DiameterTransactions
+from collectors.errors import BadFile
+from collectors.signalling.assembly import Assembly, Frames
+from collectors.signalling.settings import SignallingSettings
+from collectors.signalling.sip import SipPart
+from collectors.voice.part import WithVoice
+
+# Quoted packets in ICMP are not packets of their own.
+_FILTER = "(sip || diameter || s1ap || gtpv2 || rtcp) && !icmp && !icmpv6"
+_TREES = "frame s1ap gtpv2"  # the other protocols are read from their bytes
+_TABLE = ("-T", "fields", *(part for name in FIELDS for part in ("-e", name)))
+_DECODED = ("-Y", _FILTER, "-T", "json", "-x", "-J", _TREES)
+_MAGIC = (
+    *(b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\xc3\xd4", b"\x4d\x3c\xb2\xa1", b"\xa1\xb2\x3c\x4d"),  # pcap, us and ns
+    b"\x0a\x0d\x0d\x0a",  # pcapng section header
+)
+_STEP = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """Rows by record kind, identities in clear, and the counts: every packet and every message in one state.
+
+    `packets` is their number; `packets_<kind>` add up to it. `undecoded` messages tshark could not tell.
+    """
+
+    frames: Frames
+    counts: Counter[str]
+    packets: int
+
+
+def is_capture(head: bytes) -> bool:
+    """Whether these are the first bytes of a pcap or pcapng file."""
+    return head.startswith(_MAGIC)
+
+
+def read_capture(
+    path: Path, *, settings: SignallingSettings | None = None, bounds: Bounds | None = None
+) -> Capture:
+    """Read a capture file, plain or gzip; BadFile where it cannot be taken in (see `tshark.running`)."""
+    bounds = bounds or Bounds()
+    counts: Counter[str] = Counter()
+    rtp = RtpReader()
+    with running(path, _TABLE, bounds) as run:
+        rtp.take(run.lines)
+    if not rtp.packets:
+        raise BadFile("no_packets", "the capture holds no packet", file=str(path))
+    frames: Frames = {}
+    if _signalling_in(rtp):
+        frames = _assembled(path, rtp, settings, bounds, counts)
+    else:
+        rtp.qualities()
+    counts.update(rtp.counts)
+    counts["cut_short"] = int(run.cut_short)
+    return Capture(frames, +counts, rtp.packets)
+
+
+def _signalling_in(rtp: RtpReader) -> bool:
+    kinds = ("sip", "diameter", "s1ap", "gtpv2", "rtcp", "malformed")
+    return any(rtp.counts[f"packets_{kind}"] for kind in kinds)
+
+
+def _assembled(
+    path: Path,
+    rtp: RtpReader,
+    settings: SignallingSettings | None,
+    bounds: Bounds,
+    counts: Counter[str],
+) -> Frames:
+    voice = WithVoice(SipPart(settings))
+    access, policy = AccessPart(), PolicyPart()
+    assembly = Assembly([voice, DiameterTransactions(), access, policy])
+    frames: list[Frames] = []
+    undecoded: list[int] = []
+    with running(path, _DECODED, bounds) as run:
+        ripe_at = None
+        for packet in read_packets(run.lines, WANTED, undecoded):
+            # Parts that wait for a time must hear of it; once a second of the capture is enough.
+            if ripe_at is None or packet.at >= ripe_at:
+                frames.append(assembly.ripe(packet.at))
+                ripe_at = packet.at + _STEP
+            for sighting in sightings_of(packet, path.name, counts):
+                assembly.take(sighting)
+    for quality in rtp.qualities():
+        voice.hold(quality.end or quality.start, quality)
+    frames.append(assembly.rest())
+    counts["undecoded"] = len(undecoded)
+    whole = joined(_together(frames), access, policy, voice.book.user_hosts)
+    counts.update(assembly.counts)
+    return whole
+
+
+def _together(frames: list[Frames]) -> Frames:
+    kinds = sorted({kind for some in frames for kind in some})
+    return {
+        kind: pl.concat([some[kind] for some in frames if kind in some], how="diagonal_relaxed")
+        for kind in kinds
+    }
