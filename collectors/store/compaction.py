@@ -98,7 +98,7 @@ class Compaction:
         if self._kind == HOURLY:
             part = hours.recent_part(self._number)
             self._number += 1
-            rows = hours.with_nan(rows)
+            rows = hours.with_nan(rows.unique(hours.HOUR, keep="last", maintain_order=True))
         self._context.append(self._kind, part, rows.sort("entity", "period_start", maintain_order=True), ())
 
 

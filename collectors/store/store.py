@@ -129,9 +129,7 @@ class Store:
         segments = self.ledger.segments(kind)
         if not segments:
             return pl.LazyFrame(schema=schema)
-        rows = tables.read(self.root, segments)
-        if any(segment.part in (PENDING, RECENT) for segment in segments):
-            rows = tables.winners(rows.collect(), kind).lazy()
+        rows = tables.current(self.root, segments, kind)
         missing = [pl.lit(None, schema[c]).alias(c) for c in schema if c not in rows.collect_schema()]
         return rows.with_columns(missing).select(pl.col(c).cast(t) for c, t in schema.items())
 

@@ -17,6 +17,7 @@ from collectors.records.schema import load_schemas
 from collectors.store.ledger import Ledger, Segment
 from collectors.store.placement import shards_of
 from collectors.store.segment import ROW_GROUP, Aside, time_range
+from collectors.store.tiers import merge_is_due, to_merge
 
 PENDING = "pending"  # written by an ingest, not yet seen by a refresh
 RECENT = "recent"  # seen by a refresh, not yet merged into partitions or shards
@@ -53,7 +54,7 @@ ORDER = {
     "cell_kpi": ("ecgi", "kpi_id", "period_start"),
     "node_kpi": ("node_id", "kpi_id", "period_start"),
 }
-LAZY_KINDS = {KEPT: 32, PACKED: 1 << 30}  # kinds whose pending segments wait until there are this many
+MERGE_ROWS = 20_000  # fewer rows than this stay outside the partitions
 
 
 def identity(kind: str) -> tuple[str, ...]:
@@ -107,10 +108,11 @@ def unpack(rows: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def compact(root: Path, aside: Aside, ledger: Ledger, kind: str) -> Rewrite:
-    """Merge the pending segments of a kind into its partitions."""
+    """Merge the rows outside a kind's partitions into them when they are many, else with each other."""
     pending = unmerged(ledger, kind)
-    if len(pending) < LAZY_KINDS.get(kind, 1):
-        return Rewrite(seen=[s.name for s in pending if s.part == PENDING])
+    inside = [s for s in ledger.segments(kind) if s.part not in (PENDING, RECENT)]
+    if kind == PACKED or not merge_is_due(pending, inside, MERGE_ROWS):
+        return _stay_recent(root, aside, kind, pending)
     fresh = _with_part(read(root, pending).collect(), kind)
     touched = _touched(root, ledger, kind, fresh)
     before = [s for s in ledger.segments(kind) if s.part in touched]
@@ -122,6 +124,38 @@ def compact(root: Path, aside: Aside, ledger: Ledger, kind: str) -> Rewrite:
     for (part,), frame in sorted(rows.partition_by("_part", as_dict=True).items()):
         rewrite.new.append(_write(aside, kind, str(part), frame.drop("_part")))
     return rewrite
+
+
+def _stay_recent(root: Path, aside: Aside, kind: str, pending: Sequence[Segment]) -> Rewrite:
+    """Keep segments outside the partitions, few of them."""
+    rewrite = Rewrite(seen=[s.name for s in pending if s.part == PENDING])
+    chosen = to_merge(sorted(pending, key=lambda s: (-s.rows, s.name)))
+    if chosen:
+        rows = read(root, chosen).collect()
+        rows = rows if kind == PACKED else winners(rows, kind)
+        path = aside.write(rows)
+        start, end = time_range(rows, TIME.get(kind))
+        segment = Segment(f"segments/{kind}/{path.stem}.parquet", kind, RECENT, rows.height, start, end)
+        rewrite.new.append((path, segment))
+        rewrite.retired = [s.name for s in chosen]
+    return rewrite
+
+
+def current(root: Path, segments: Sequence[Segment], kind: str) -> pl.LazyFrame:
+    """Segments of a kind with every record once; only records outside the partitions are compared."""
+    outside = [s for s in segments if s.part in (PENDING, RECENT)]
+    inside = [s for s in segments if s.part not in (PENDING, RECENT)]
+    if not outside:
+        return read(root, inside)
+    fresh = read(root, outside).collect()
+    if not inside:
+        return winners(fresh, kind).lazy()
+    same = list(identity(kind))
+    merged, again = read(root, inside), fresh.lazy().select(same).unique()
+    older = merged.join(again, on=same, how="semi", nulls_equal=True).collect()
+    rest = merged.join(again, on=same, how="anti", nulls_equal=True)
+    newest = winners(pl.concat([older, fresh], how="diagonal_relaxed"), kind)
+    return pl.concat([rest, newest.lazy()], how="diagonal_relaxed")
 
 
 def _with_part(rows: pl.DataFrame, kind: str) -> pl.DataFrame:

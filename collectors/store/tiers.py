@@ -32,8 +32,13 @@ def to_merge(segments: Sequence[Segment]) -> list[Segment]:
 
 def compaction_is_due(recent: Sequence[Segment], merged: Sequence[Segment]) -> bool:
     """Whether the recent rows are worth a rewrite of the shards."""
+    return merge_is_due(recent, merged, COMPACT_ROWS)
+
+
+def merge_is_due(recent: Sequence[Segment], merged: Sequence[Segment], least: int) -> bool:
+    """Whether the recent rows are more than `least` and a share of the merged ones."""
     rows = sum(segment.rows for segment in recent)
-    return rows > COMPACT_ROWS and rows * SHARE > sum(segment.rows for segment in merged)
+    return rows > least and rows * SHARE > sum(segment.rows for segment in merged)
 
 
 def newest_us(segments: Sequence[Segment]) -> int | None:

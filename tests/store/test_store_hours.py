@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import random
 import statistics
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -27,7 +26,7 @@ from store_rows import (
     source,
 )
 
-from collectors.store import Store, compaction, tiers
+from collectors.store import Store, tiers
 from collectors.store.placement import shard_of
 from collectors.store.shards import conflicts, merge_counters
 
@@ -35,18 +34,7 @@ HOUR, WEEK = timedelta(hours=1), timedelta(weeks=1)
 CELL = "460-00-100-1"
 
 
-@pytest.fixture(scope="module", autouse=True, params=["recent", "few recent", "merged"])
-def tier(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Every test runs with rows in the recent tier, in one that is merged at once, and in the shards."""
-    with pytest.MonkeyPatch.context() as patch:
-        if request.param == "few recent":
-            patch.setattr(tiers, "MOST_SEGMENTS", 1)
-        if request.param == "merged":
-            patch.setattr(tiers, "COMPACT_ROWS", 0)
-            patch.setattr(tiers, "SHARE", 1 << 40)
-            patch.setattr(compaction, "KEEP_US", 3_600_000_000)
-            patch.setattr(compaction, "RUN_VALUES", 500)
-        yield str(request.param)
+pytestmark = pytest.mark.usefixtures("tier")
 
 
 def hour_of(store: Store, entity: str, at: datetime, kpi: str = RRC) -> dict[str, object]:

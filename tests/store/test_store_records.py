@@ -11,8 +11,9 @@ import pytest
 from store_rows import MONDAY, RRC, counter_rows, keys, record, source
 
 from collectors.records.schema import load_schemas
-from collectors.store import Store
+from collectors.store import Store, tables
 
+pytestmark = pytest.mark.usefixtures("tier")
 HOUR, WEEK = timedelta(hours=1), timedelta(weeks=1)
 CELL = "460-00-100-1"
 REREG = "ims_reregistration_success_ratio"
@@ -92,7 +93,8 @@ def test_rows_remember_the_columns_that_their_file_did_not_have(tmp_path: Path) 
         assert store.records("call").collect()["absent"].to_list() == [["t_183", "t_180"]]
 
 
-def test_calls_stay_lazy_and_are_parted_by_week(tmp_path: Path) -> None:
+def test_many_calls_stay_lazy_and_are_parted_by_week(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "MERGE_ROWS", 0)
     with Store.open(tmp_path) as store:
         times = [MONDAY + i * WEEK for i in range(4)]
         rows = record("call", id=[str(i) for i in range(4)], leg=["mo"] * 4, started_at=times)
