@@ -157,7 +157,8 @@ class Calls:
         """Tell the rows of the legs; the rungs stand under the first of them."""
         name = legs[0].row["id"]
         told.add("call", [dict(leg.row) for leg in legs])
-        rungs = hop_rows(name, every, self._book, conversation.told.get(name, 0), but)
+        phones = {leg.phone: "calling" if leg.row["leg"] == "mo" else "called" for leg in legs}
+        rungs = hop_rows(name, every, self._book, conversation.told.get(name, 0), but, phones)
         conversation.told[name] = conversation.told.get(name, 0) + len(rungs)
         told.add("hop", rungs)
 

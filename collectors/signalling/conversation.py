@@ -14,10 +14,10 @@ Row = dict[str, Any]
 class Conversation:
     """Messages collected until the outcome is known.
 
-    `seen`: hashes of messages that were told and dropped. `told`: ids of told records and how many rungs each
-    has; `outcomes`: those told with their outcome. `aside`: Call-IDs of third-party registrations. `due`: when
-    to look at it next (epoch, s). `kept`: what goes on after the messages are dropped. `edge`: the fewest Vias
-    of its requests, which are those of the phone's own hop.
+    `seen`: hashes of messages that were told and dropped. `told`: ids of told records and their number of
+    rungs; `outcomes`: those told with their outcome. `aside`: Call-IDs of third-party registrations. `due`:
+    when to look at it next (epoch, s). `kept`: what goes on after the messages are dropped. `edge`: the
+    fewest Vias of its requests, which are those of the phone's own hop.
     """
 
     kind: Literal["INVITE", "REGISTER"]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from collectors.signalling.hop import Hop
 from collectors.signalling.nodes import NodeBook, interface
+from collectors.signalling.sighting import Endpoint
 from collectors.signalling.transaction import Transaction
 
 Row = dict[str, Any]
@@ -22,17 +23,23 @@ def hop_rows(
     book: NodeBook,
     start: int,
     but: Collection[int] = (),
+    phones: Mapping[Endpoint, str] | None = None,
 ) -> list[Row]:
     """Return the rows of the messages that were not told yet, in time order, numbered from `start`.
 
     Every message told gets its number, so that it is told once. `but`: ids of objects to leave for later.
+    `phones`: which end of a call a phone is, `calling` or `called`; it stands in place of a node name.
     """
     fresh = [(hop, one) for one in made for hop in one.hops if hop.sequence is None and id(hop) not in but]
     fresh.sort(key=lambda pair: (pair[0].at, pair[0].status is not None, pair[0].vias, pair[0].branch))
     rows = []
     for number, (hop, one) in enumerate(fresh, start):
         hop.sequence = number
-        rows.append(_row(record_id, hop, one, book))
+        row = _row(record_id, hop, one, book)
+        for end, side in ((hop.source, "from"), (hop.destination, "to")):
+            if phones and row[f"{side}_type"] in ("ue", "unknown"):
+                row[f"{side}_node"] = phones.get(end)
+        rows.append(row)
     return rows
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -35,6 +35,7 @@ def assemble(store: Store, batch: DiagnosisBatch, runbooks: Runbooks, catalogue:
     registrations = _rows(
         store, "registration", {i for item in related.values() for i in item.get("registration", ())}
     )
+    hops = _hops(store, [*calls.values(), *registrations.values()])
     return [
         Story(
             result=result,
@@ -42,6 +43,7 @@ def assemble(store: Store, batch: DiagnosisBatch, runbooks: Runbooks, catalogue:
             calls=_pick(calls, related[result["ticket_id"]].get("call", ())),
             registrations=_pick(registrations, related[result["ticket_id"]].get("registration", ())),
             courses=_courses(store, result, tickets[result["ticket_id"]], runbooks, catalogue),
+            hops=hops,
         )
         for result in results
     ]
@@ -66,6 +68,16 @@ def _related(batch: DiagnosisBatch) -> dict[str, dict[str, list[str]]]:
 def _rows(store: Store, kind: str, ids: set[str]) -> dict[str, dict[str, Any]]:
     frame = store.records(kind).filter(pl.col("id").is_in(sorted(ids))).collect()
     return {row["id"]: row for row in frame.iter_rows(named=True)}
+
+
+def _hops(store: Store, records: Sequence[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Return the captured messages by the record that they belong to."""
+    ids = {str(value) for record in records for value in (record["id"], record.get("other_leg_id")) if value}
+    frame = store.records("hop").filter(pl.col("record_id").is_in(sorted(ids))).collect() if ids else None
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in frame.iter_rows(named=True) if frame is not None else ():
+        found.setdefault(row["record_id"], []).append(row)
+    return found
 
 
 def _pick(rows: Mapping[str, dict[str, Any]], ids: Iterable[str]) -> list[dict[str, Any]]:

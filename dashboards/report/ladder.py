@@ -14,16 +14,18 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-LANES = ("ue", "enb", "mme", "pgw", "pcscf", "scscf", "as", "hss", "msc", "far")
+LANES = ("ue", "enb", "mme", "pgw", "pcscf", "icscf", "scscf", "as", "hss", "dns", "msc", "far")
 TITLES = {
     "ue": "UE",
     "enb": "eNB",
     "mme": "MME",
     "pgw": "PGW/PCRF",
     "pcscf": "SBC/P-CSCF",
+    "icscf": "I-CSCF",
     "scscf": "I/S-CSCF",
     "as": "AS",
     "hss": "HSS",
+    "dns": "DNS",
     "msc": "MSC",
     "far": "far end",
 }
@@ -57,6 +59,51 @@ def _lane(name: object) -> str:
     text = str(name or "").lower()
     lane = _LANE_OF.get(text, text)
     return lane if lane in LANES else "pcscf"
+
+
+# What the fields of a record put on one lane has lanes of its own where the messages themselves are known.
+_HOP_LANE_OF = {**_LANE_OF, "icscf": "icscf", "dns": "dns", "unknown": "pcscf"}
+_MOST_RUNGS = 150
+_NO_FAULT = frozenset({401, 407, 494})  # challenges (RFC 3261 22, RFC 3329)
+
+
+def hop_steps(hops: Sequence[Mapping[str, Any]]) -> list[Step]:
+    """Return the messages that were captured of a record, in time order; rows of `hop`.
+
+    A request without an answer and an answer that is an error are bad. Of very many only the last are drawn.
+    """
+    rows = sorted(hops, key=lambda hop: (hop["at"], hop["sequence"]))[-_MOST_RUNGS:]
+    return [
+        Step(hop["at"], _hop_lane(hop, "from"), _hop_lane(hop, "to"), _hop_text(hop), _hop_is_bad(hop))
+        for hop in rows
+    ]
+
+
+def _hop_lane(hop: Mapping[str, Any], end: str) -> str:
+    if hop.get(f"{end}_node") == "called":
+        return "far"
+    node_type = str(hop.get(f"{end}_type"))
+    lane = _HOP_LANE_OF.get(node_type, node_type)
+    return lane if lane in LANES else "pcscf"
+
+
+def _hop_text(hop: Mapping[str, Any]) -> str:
+    status, text = hop.get("status"), hop.get("text")
+    if status is None and not hop.get("is_request"):
+        return str(hop["message"])
+    if status is None:
+        return f"{hop['message']} (no answer)" if hop.get("answered") is False else str(hop["message"])
+    vendor = f"{hop['vendor']}/" if hop.get("vendor") else ""
+    return f"{vendor}{status} {text or ''}".strip() + f" ({hop['message']})"
+
+
+def _hop_is_bad(hop: Mapping[str, Any]) -> bool:
+    status = hop.get("status")
+    if status is None:
+        return hop.get("answered") is False
+    return bool(status >= 3000 if hop.get("protocol") == "DIAMETER" else status >= 400) and (
+        status not in _NO_FAULT
+    )
 
 
 _CALL_EVENTS = (

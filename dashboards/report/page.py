@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from dashboards.report import words
 from dashboards.report.course import course_svg
-from dashboards.report.ladder import call_steps, ladder_svg, registration_steps
+from dashboards.report.ladder import call_steps, hop_steps, ladder_svg, registration_steps
 from dashboards.report.story import Story
 from runbooks.loader import Runbooks
 
@@ -113,8 +113,15 @@ class Renderer:
 
 
 def _ladders(story: Story) -> list[tuple[str, Markup]]:
-    calls = [(f"call {c['id']} ({c.get('leg')})", call_steps(c)) for c in story.calls]
-    registrations = [(f"registration {r['id']}", registration_steps(r)) for r in story.registrations]
+    # The captured messages where there are any, else what the record tells of them.
+    calls = [
+        (f"call {c['id']} ({c.get('leg')})", hop_steps(story.hops_of(c)) or call_steps(c))
+        for c in story.calls
+    ]
+    registrations = [
+        (f"registration {r['id']}", hop_steps(story.hops_of(r)) or registration_steps(r))
+        for r in story.registrations
+    ]
     return [(title, ladder_svg(steps, title)) for title, steps in calls + registrations if steps]
 
 

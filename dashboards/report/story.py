@@ -18,6 +18,12 @@ class Story:
     calls: Sequence[Mapping[str, Any]] = field(default=())
     registrations: Sequence[Mapping[str, Any]] = field(default=())
     courses: Sequence[Course] = field(default=())
+    hops: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+
+    def hops_of(self, record: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+        """Return the rungs of a record; those of a call stand under one of its legs."""
+        own = self.hops.get(str(record["id"]), ())
+        return own or self.hops.get(str(record.get("other_leg_id")), ())
 
     @property
     def ticket_id(self) -> str:
