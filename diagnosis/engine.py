@@ -16,13 +16,47 @@ from diagnosis.outcome import Mask, Outcomes, Plan, evaluate, make_plan
 from diagnosis.ranking import Weights, make_weights
 from diagnosis.result import DiagnosisBatch
 from diagnosis.settings import DiagnosisSettings
-from diagnosis.source import RecordSource
+from diagnosis.source import Kept, RecordSource
 from diagnosis.verdict import Ranked, joined, rank, running_trees
 from runbooks.model import Runbooks
 
 # Names that the engine itself reads, beside those of the conditions.
 OWN_NAMES = frozenset({"mos_score", "rtp_loss_ratio", "rtp_jitter", "abnormal_reason"})
 RANKED_AT_ONCE = 8192
+
+
+class Engine:
+    """Diagnoses batch after batch, and keeps what does not depend on the tickets.
+
+    Kept are the numbered runbooks, their weights, the text model, and what is summed over all records of a
+    store, this last only while those records stay the same: the answer is that of `diagnose`. One thread at
+    a time.
+    """
+
+    def __init__(
+        self,
+        runbooks: Runbooks,
+        catalogue: Catalogue,
+        settings: DiagnosisSettings | None = None,
+        calibration: Calibration | None = None,
+    ) -> None:
+        self.plan = make_plan(runbooks)
+        self.weights = make_weights(self.plan)
+        self.catalogue = catalogue
+        self.settings = settings or DiagnosisSettings()
+        self.calibration = calibration or load_calibration()
+        self._evidence_settings = _evidence_settings(self.plan)
+        self._scopes = kpi_scopes(catalogue)
+        self._kept = Kept()
+
+    def diagnose(self, source: RecordSource, tickets: pl.DataFrame | None = None) -> DiagnosisBatch:
+        """Diagnose the given tickets (record `ticket`), or all that the source holds."""
+        frame = source.records("ticket").collect() if tickets is None else tickets
+        guessed = with_category_guess(frame)
+        evidence = evidence_builder.build(
+            source, guessed, self.catalogue, self._evidence_settings, self._kept
+        )
+        return decide(_with_text_flags(evidence), self.weights, self.settings, self.calibration, self._scopes)
 
 
 def diagnose(
@@ -35,20 +69,10 @@ def diagnose(
 ) -> DiagnosisBatch:
     """Diagnose the given tickets (record `ticket`), or all that the source holds.
 
-    All tickets go through every step at once; contract objects are built when they are asked for.
+    All tickets go through every step at once; contract objects are built when they are asked for. A service
+    that is asked again and again keeps an `Engine`.
     """
-    plan = make_plan(runbooks)
-    frame = source.records("ticket").collect() if tickets is None else tickets
-    evidence = _with_text_flags(
-        evidence_builder.build(source, with_category_guess(frame), catalogue, _evidence_settings(plan))
-    )
-    return decide(
-        evidence,
-        make_weights(plan),
-        settings or DiagnosisSettings(),
-        calibration or load_calibration(),
-        kpi_scopes(catalogue),
-    )
+    return Engine(runbooks, catalogue, settings, calibration).diagnose(source, tickets)
 
 
 def decide(

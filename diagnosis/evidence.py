@@ -34,7 +34,7 @@ from diagnosis.derived import (
 )
 from diagnosis.evidence_settings import EvidenceSettings
 from diagnosis.kpi_readings import NETWORK, add_readings
-from diagnosis.source import RecordSource, Tables, fields, means_not_happened
+from diagnosis.source import Kept, RecordSource, Tables, fields, means_not_happened
 from diagnosis.workspace import Name, TypeName, Workspace, known_texts, sees
 
 __all__ = ["Evidence", "EvidenceSettings", "Place", "build", "names"]
@@ -267,14 +267,16 @@ def build(
     tickets_frame: pl.DataFrame,
     kpi_catalogue: Catalogue,
     settings: EvidenceSettings = EvidenceSettings(),  # noqa: B008 - frozen
+    kept: Kept | None = None,
 ) -> Evidence:
     """Join everything known about each ticket into one row.
 
     `tickets_frame` holds rows of the record `ticket`, and may hold `category_guess`.
 
-    All joins are columnar; the order of tickets and records does not matter.
+    All joins are columnar; the order of tickets and records does not matter. `kept` carries over what the
+    records alone say, as long as they stay the same.
     """
-    work = Workspace(Tables(source), settings, tickets.ticket_rows(tickets_frame))
+    work = Workspace(Tables(source, kept), settings, tickets.ticket_rows(tickets_frame))
     own_record.add_own_records(work)
     serving.add_serving(work)
     work.related["aliases"] = serving.node_aliases(work)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from collectors.records.schema import ABSENT
-from diagnosis.source import fields
+from diagnosis.source import among, fields
 from diagnosis.workspace import ROW, Workspace
 
 # Node type -> the record fields that name such a node, the best first. A P-CSCF inside an SBC is of type sbc.
@@ -113,7 +113,8 @@ def _add_cell(work: Workspace) -> None:
     work.derive(own_ecgi=own)
     work.join_rows(_nearest_cells(work))
     work.derive(cell_told_by=told_by, serving_ecgi=pl.coalesce("own_ecgi", "ticket.ecgi", "near_ecgi"))
-    cells = work.tables["cell"].unique("ecgi", keep="first", maintain_order=True)
+    cells = work.tables["cell"].filter(among("ecgi", work.frame["serving_ecgi"]))
+    cells = cells.unique("ecgi", keep="first", maintain_order=True)
     taken = cells.select(
         serving_ecgi=pl.col("ecgi"),
         **{f"cell.{name}": pl.col(name) for name in fields("cell")},
@@ -134,6 +135,8 @@ def _nearest_cells(work: Workspace) -> pl.DataFrame:
     limit = work.settings.position_limit_km
     open_rows = work.frame.filter(pl.col("own_ecgi").is_null() & pl.col("ticket.ecgi").is_null())
     points = open_rows.select(ROW, lat="ticket.latitude", lon="ticket.longitude").drop_nulls()
+    if points.is_empty():
+        return pl.DataFrame(schema={ROW: points.schema[ROW], "near_ecgi": pl.String})
     step = limit / _KM_PER_DEGREE
     narrowest = points["lat"].radians().cos().min()
     lon_step = step / max(0.2, narrowest) if isinstance(narrowest, float) else step
@@ -258,17 +261,20 @@ def _lookup(nodes: pl.DataFrame, key: str, column: str) -> pl.Expr:
     return pl.col(column).replace_strict(single[key], single["node_id"], default=None, return_dtype=pl.String)
 
 
+def relations(work: Workspace) -> pl.DataFrame:
+    """Return the neighbour relations of the serving cells."""
+    if "relations" not in work.related:
+        own = among("source_ecgi", work.frame["serving_ecgi"])
+        work.related["relations"] = work.tables.where("neighbour", own)
+    return work.related["relations"]
+
+
 def first_ring(work: Workspace) -> pl.DataFrame:
     """Cell -> cells of its first ring (`serving_ecgi`, `ring_ecgi`).
 
     Only for the serving cells of the tickets.
     """
-    serving = work.frame["serving_ecgi"].drop_nulls().unique()
-    ring = work.tables["neighbour"].filter(
-        pl.col("is_first_ring")
-        & (pl.col("target_rat") == "EUTRAN")
-        & pl.col("source_ecgi").is_in(serving.implode())
-    )
+    ring = relations(work).filter(pl.col("is_first_ring") & (pl.col("target_rat") == "EUTRAN"))
     return (
         ring.select(serving_ecgi="source_ecgi", ring_ecgi="target_id")
         .unique()

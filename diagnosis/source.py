@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import polars as pl
 
 from collectors.records.schema import ABSENT, load_schemas
 
-BETWEEN = "\x1f"  # no field name holds it
+Made = TypeVar("Made")
+BETWEEN = "|"  # no field name holds it
 VALUE_UNKNOWN = "?"  # marks a field whose value is the word `unknown`
 # `unknown` is a legal answer and says as much as an empty field (records.md, ticket).
 UNKNOWN_WORDS: dict[str, tuple[str, ...]] = {
@@ -58,50 +59,114 @@ def means_not_happened(kind: str) -> frozenset[str]:
     return frozenset(marked | ({"first_error_node", "csfb_redirect_arfcns"} if kind == "call" else set()))
 
 
+class Kept:
+    """What is made of the records of a source alone, kept over batches while those records stay the same.
+
+    A source without `version` may change at any moment: from it nothing is kept.
+    """
+
+    def __init__(self) -> None:
+        self._made: dict[str, tuple[object, object]] = {}
+
+    def get(self, source: RecordSource, name: str, kinds: Sequence[str], make: Callable[[], Made]) -> Made:
+        """Return what `make` gives for the present records of these kinds."""
+        version = getattr(source, "version", None)
+        if version is None:
+            return make()
+        now = version(*kinds)
+        if name not in self._made or self._made[name][0] != now:
+            self._made[name] = (now, make())
+        made: Made = self._made[name][1]  # type: ignore[assignment]
+        return made
+
+
 class Tables:
-    """Record frames of one source, each read once, with every field of the schema as a column.
+    """Records of one source as one batch of tickets needs them; every field of the schema is a column.
 
     `absent` becomes one text per row (`|a|b|`) that names the columns the source cannot see, so that the few
     different texts can be looked up instead of searching a list per row and field.
     """
 
-    def __init__(self, source: RecordSource) -> None:
+    def __init__(self, source: RecordSource, kept: Kept | None = None) -> None:
         self.source = source
-        self._frames: dict[str, pl.DataFrame] = {}
+        self._kept = Kept() if kept is None else kept
+        self._made: dict[str, object] = {}
+
+    def kept(self, name: str, kinds: Sequence[str], make: Callable[[], Made]) -> Made:
+        """Return what `make` gives, made once for this batch and for later ones over the same records."""
+        if name not in self._made:
+            self._made[name] = self._kept.get(self.source, name, kinds, make)
+        made: Made = self._made[name]  # type: ignore[assignment]
+        return made
 
     def __getitem__(self, kind: str) -> pl.DataFrame:
-        """Return the rows of a record kind (empty when the source has none)."""
-        if kind not in self._frames:
-            self._frames[kind] = normalise(self.source.records(kind), kind)
-        return self._frames[kind]
+        """Return all rows of a record kind (empty when the source has none): for the small tables."""
+        return self.kept(kind, (kind,), lambda: normalise(self._scan(kind), kind))
+
+    def where(self, kind: str, wanted: pl.Expr, columns: Sequence[str] | None = None) -> pl.DataFrame:
+        """Return the rows for which `wanted` holds, of the named columns only; nothing else is read."""
+        rows = self._scan(kind)
+        return normalise(rows.filter(wanted), kind, columns)
+
+    def lazy(self, kind: str) -> pl.LazyFrame:
+        """Return the rows as stored, with every field of the schema, without `absent`: to sum over all."""
+        rows = self._scan(kind)
+        have = rows.collect_schema()
+        return rows.select(
+            (pl.col(name).cast(dtype, strict=False) if name in have else pl.lit(None, dtype)).alias(name)
+            for name, dtype in fields(kind).items()
+        )
 
     def empty(self, kind: str) -> bool:
         """Tell whether the source has no row of this kind at all: then nothing is known from it."""
         return self[kind].is_empty()
 
+    def _scan(self, kind: str) -> pl.LazyFrame:
+        read: Callable[[str], pl.LazyFrame] = getattr(self.source, "rows", self.source.records)
+        return read(kind)
 
-def normalise(lazy: pl.LazyFrame, kind: str) -> pl.DataFrame:
-    """Give a frame every column of its schema; what the frame lacks is null and named in `absent`."""
+
+def among(column: str, values: pl.Series) -> pl.Expr:
+    """Whether the value of a column is one of these; null where there is none."""
+    return pl.col(column).is_in(values.drop_nulls().unique().implode())
+
+
+def normalise(lazy: pl.LazyFrame, kind: str, only: Sequence[str] | None = None) -> pl.DataFrame:
+    """Give a frame every column of its schema; what the frame lacks is null and named in `absent`.
+
+    `only`: these columns and no others, and `absent` only when it is among them.
+    """
     have = lazy.collect_schema()
-    want = fields(kind)
-    missing = [name for name in want if name not in have]
-    unknown = [name for name in UNKNOWN_WORDS.get(kind, ()) if name in have]
-    marks = [
-        pl.when(pl.col(name) == "unknown").then(pl.lit(f"|{VALUE_UNKNOWN}{name}")).otherwise(pl.lit(""))
-        for name in unknown
-    ]
+    want = {name: dtype for name, dtype in fields(kind).items() if only is None or name in only}
+    unknown = [name for name in UNKNOWN_WORDS.get(kind, ()) if name in have and name in want]
     columns = [
         (pl.col(name) if have[name] == dtype else pl.col(name).cast(dtype, strict=False))
         if name in have
         else pl.lit(None, dtype=dtype).alias(name)
         for name, dtype in want.items()
     ]
-    listed = pl.col(ABSENT).list.join(BETWEEN) if ABSENT in have else pl.lit(None, dtype=pl.String)
-    rows = lazy.select(*columns, listed.alias(ABSENT)).collect()
+    if only is not None and ABSENT not in only:
+        return lazy.select(columns).with_columns(_without_unknown(pl.col(name)) for name in unknown).collect()
+    told = [] if only is None else [n for n in UNKNOWN_WORDS.get(kind, ()) if n in have and n not in want]
+    rows = lazy.select(*columns, *told, _listed(have).alias(ABSENT)).collect()
+    missing = [name for name in fields(kind) if name not in have]
+    marks = [
+        pl.when(pl.col(name) == "unknown").then(pl.lit(f"|{VALUE_UNKNOWN}{name}")).otherwise(pl.lit(""))
+        for name in UNKNOWN_WORDS.get(kind, ())
+        if name in have
+    ]
     absent = pl.concat_str(pl.lit("|" + "|".join(missing)) if missing else pl.lit(""), ABSENT, *marks)
-    return rows.with_columns(_sorted_lists(rows[ABSENT])).with_columns(
+    whole = rows.with_columns(_sorted_lists(rows[ABSENT])).with_columns(
         (absent + "|").alias(ABSENT), *(_without_unknown(pl.col(name)) for name in unknown)
     )
+    return whole.drop(told)
+
+
+def _listed(have: pl.Schema) -> pl.Expr:
+    """Return the names of `absent` in one text, which a store gives as it is."""
+    if ABSENT not in have:
+        return pl.lit(None, dtype=pl.String)
+    return pl.col(ABSENT) if have[ABSENT] == pl.String else pl.col(ABSENT).list.join(BETWEEN)
 
 
 def _sorted_lists(joined: pl.Series) -> pl.Series:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import polars as pl
 
+from collectors.store.absence import as_text
 from collectors.store.ledger import Ledger, Segment
 
 ROW_GROUP = 8_192  # about three cells of four weeks of quarter-hours: one cell is read without its neighbours
@@ -67,7 +68,7 @@ class Aside:
     def write(self, frame: pl.DataFrame, *, row_group: int = ROW_GROUP, fast: bool = False) -> Path:
         """Write a frame as Parquet and sync it; `fast` to read rather than small."""
         path = self.path()
-        frame.write_parquet(
+        as_text(frame).write_parquet(
             path,
             compression="lz4" if fast else "zstd",
             compression_level=None if fast else 1,

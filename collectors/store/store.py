@@ -10,9 +10,10 @@ import polars as pl
 
 from collectors.errors import BadFile, StoreError
 from collectors.kpi.catalogue import Catalogue, load_catalogue
-from collectors.records.schema import load_schemas
+from collectors.records.schema import ABSENT, load_schemas
 from collectors.store import batch as batches
 from collectors.store import history, renaming, series, tables
+from collectors.store.absence import as_list
 from collectors.store.batch import Batch
 from collectors.store.context import Context
 from collectors.store.ledger import FileEntry, FileState, Ledger, SourceFile
@@ -125,13 +126,22 @@ class Store:
         """All rows of a record table, each record once: schema columns, derived columns, `absent`."""
         if kind == tables.KEPT:
             return self._kept()
-        schema = pl.Schema(load_schemas()[kind].polars_schema())
+        return as_list(self.rows(kind))
+
+    def rows(self, kind: str) -> pl.LazyFrame:
+        """Like `records`, but with the names of `absent` in one text (`a|b`), which reads much faster."""
+        schema = pl.Schema({**load_schemas()[kind].polars_schema(), ABSENT: pl.String()})
         segments = self.ledger.segments(kind)
         if not segments:
             return pl.LazyFrame(schema=schema)
         rows = tables.current(self.root, segments, kind)
-        missing = [pl.lit(None, schema[c]).alias(c) for c in schema if c not in rows.collect_schema()]
+        there = rows.collect_schema()
+        missing = [pl.lit(None, schema[c]).alias(c) for c in schema if c not in there]
         return rows.with_columns(missing).select(pl.col(c).cast(t) for c, t in schema.items())
+
+    def version(self, *kinds: str) -> tuple[str, ...]:
+        """Name what `records` of these kinds would read: while it stays the same, so do the records."""
+        return tuple(segment.name for kind in kinds for segment in self.ledger.segments(kind))
 
     def _kept(self) -> pl.LazyFrame:
         """Values that stand in no wide row, under the entities that their objects have by now."""

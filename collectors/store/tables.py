@@ -14,6 +14,7 @@ import polars as pl
 
 from collectors.pm.kept import unpacked
 from collectors.records.schema import load_schemas
+from collectors.store.absence import scan
 from collectors.store.ledger import Ledger, Segment
 from collectors.store.placement import shards_of
 from collectors.store.segment import ROW_GROUP, Aside, time_range
@@ -98,7 +99,7 @@ def unmerged(ledger: Ledger, kind: str) -> list[Segment]:
 
 def read(root: Path, segments: Sequence[Segment]) -> pl.LazyFrame:
     """Segments of one kind as one table; a column that a segment lacks is null there."""
-    return pl.concat([pl.scan_parquet(root / s.name) for s in segments], how="diagonal_relaxed")
+    return pl.concat([scan(root / s.name) for s in segments], how="diagonal_relaxed")
 
 
 def unpack(rows: pl.LazyFrame) -> pl.LazyFrame:
@@ -117,7 +118,7 @@ def compact(root: Path, aside: Aside, ledger: Ledger, kind: str) -> Rewrite:
     touched = _touched(root, ledger, kind, fresh)
     before = [s for s in ledger.segments(kind) if s.part in touched]
     rows = pl.concat(
-        [fresh.drop("_part"), *(pl.read_parquet(root / s.name) for s in before)], how="diagonal_relaxed"
+        [fresh.drop("_part"), *(scan(root / s.name).collect() for s in before)], how="diagonal_relaxed"
     )
     rewrite = Rewrite(retired=[s.name for s in [*pending, *before]])
     rows = _with_part(winners(rows, kind), kind)

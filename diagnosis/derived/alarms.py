@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import polars as pl
 
 from diagnosis.serving import BEHIND_REGISTER, CORE_TYPES, NAMED_BY, node_name, pool_of, site
@@ -34,6 +36,7 @@ _EQUIPMENT = (
     r"(?i)out of service|cell (off|down|unavailable|blocked)|unavailable|vswr|standing wave|optical|"
     r"fib(er|re)|sfp|\bs1\b|sctp|sync|clock|gps|gnss|1588|rru|bbu|board|power|hardware|antenna|退服|断站|驻波|光口|光模块|光路|同步|时钟|失步|射频"
 )
+_TIME = pl.Datetime("us", "UTC")
 _FIELDS = (
     "id",
     "alarm_type",
@@ -64,8 +67,12 @@ def derive(work: Workspace) -> None:
 
 def _located(work: Workspace) -> pl.DataFrame:
     """Alarms with the element they are on: `ecgi`, `enb` (site), `node_id` and `node_type`."""
+    horizon = timedelta(hours=work.settings.alarm_horizon_h, seconds=1)
+    first, last = work.frame["complaint_at"].min(), work.frame["complaint_at"].max()
     rows = work.tables["alarm"].filter(
-        pl.col("raised_at").is_not_null() & (pl.col("perceived_severity") != "cleared").fill_null(True)
+        (pl.col("raised_at") <= pl.lit(last, _TIME) + horizon)
+        & (pl.col("cleared_at") >= pl.lit(first, _TIME) - horizon).fill_null(True)
+        & (pl.col("perceived_severity") != "cleared").fill_null(True)
     )
     return located(work, rows.select(*_FIELDS), "alarmed_object", pl.col("alarmed_object_type"))
 

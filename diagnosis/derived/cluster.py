@@ -7,6 +7,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from diagnosis.serving import site
+from diagnosis.source import among
 from diagnosis.workspace import ROW, Name, Workspace
 
 NAMES = {
@@ -16,6 +17,7 @@ NAMES = {
     "cluster_key": Name("string", "cluster"),
 }
 _DAY_H = 24.0
+_TICKET = ("id", "received_at", "repeat_of", "ecgi", "tac", "imei_tac", "region")
 
 
 def derive(work: Workspace) -> None:
@@ -66,9 +68,12 @@ def poisson_tail(k: NDArray[np.int64], rate: NDArray[np.float64]) -> NDArray[np.
     return np.where(k == 0, np.where(np.isnan(rate), np.nan, 1.0), tail)
 
 
-def _stored_tickets(work: Workspace) -> pl.DataFrame:
-    """Return the stored tickets of other rows, placed by what they say themselves."""
-    rows = work.tables["ticket"]
+def _stored_tickets(work: Workspace, own: pl.DataFrame) -> pl.DataFrame:
+    """Return stored tickets of other rows that share a key with one of ours, placed by what they say."""
+    near = among("ecgi", own["cell"]) | among("imei_tac", own["imei_tac"])
+    near |= pl.col("tac").cast(pl.String).is_in(own["tac"].drop_nulls().unique().implode())
+    near |= site(pl.col("ecgi")).is_in(own["site"].drop_nulls().unique().implode())
+    rows = work.tables.where("ticket", near & ~among("id", own["id"]), _TICKET)
     return rows.select(
         "id",
         at="received_at",
@@ -85,7 +90,7 @@ def _stored_tickets(work: Workspace) -> pl.DataFrame:
 def _keys(work: Workspace) -> pl.DataFrame:
     """Every ticket under each of its keys.
 
-    Those to be diagnosed (`row`), and the other stored ones (no row).
+    Those to be diagnosed (`row`), and the other stored ones that share a key with them (no row).
     """
     own = work.frame.select(
         ROW,
@@ -99,8 +104,7 @@ def _keys(work: Workspace) -> pl.DataFrame:
         scscf="serving.scscf",
         region="ticket.region",
     )
-    others = _stored_tickets(work).join(own.select("id"), on="id", how="anti")
-    both = pl.concat([own, others], how="diagonal")
+    both = pl.concat([own, _stored_tickets(work, own)], how="diagonal")
     long = both.unpivot(
         on=["cell", "site", "tac", "imei_tac", "scscf", "region"],
         index=[ROW, "id", "at", "again"],
@@ -138,8 +142,7 @@ def _volumes(work: Workspace, keys: pl.DataFrame, counted: pl.DataFrame) -> pl.D
         cluster_type="key_type", cluster_key="key", told="tickets_per_day"
     )
     wanted = counted.select("cluster_type", "cluster_key").unique()
-    span_h = keys.select((pl.col("at").max() - pl.col("at").min()).dt.total_seconds() / 3600).item() or 0.0
-    days = span_h / _DAY_H
+    days = _span_days(work, keys)
     long_enough = days >= work.settings.volume_base_days
     peak = counted.group_by("cluster_type", "cluster_key").agg(peak=pl.col("tickets_24h").max())
     history = (
@@ -166,11 +169,30 @@ def _volumes(work: Workspace, keys: pl.DataFrame, counted: pl.DataFrame) -> pl.D
     )
 
 
+def _span_days(work: Workspace, keys: pl.DataFrame) -> float:
+    """Days from the first to the last ticket that has a key: ours, and all others that are stored."""
+    placed = pl.any_horizontal(pl.col(name).is_not_null() for name in ("ecgi", "tac", "imei_tac", "region"))
+    at = pl.col("received_at")
+    others = work.tables.lazy("ticket").filter(placed & ~among("id", work.frame["ticket.id"]))
+    spans = pl.concat(
+        [
+            keys.select(first=pl.col("at").min(), last=pl.col("at").max()),
+            others.select(first=at.min(), last=at.max()).collect(),
+        ]
+    )
+    seconds = spans.select((pl.col("last").max() - pl.col("first").min()).dt.total_seconds()).item()
+    return float(seconds or 0.0) / 3600 / _DAY_H
+
+
 def _regional_share(work: Workspace, told: pl.DataFrame) -> dict[str, float | None]:
     """Daily volume of the regions by cell and by site; the wide keys get none (a bare count never hits)."""
     volume = float(told.filter(pl.col("cluster_type") == "region")["told"].sum() or 0.0)
-    cells = work.tables["cell"]["ecgi"]
-    sites = cells.to_frame().select(site(pl.col("ecgi")).n_unique()).item() if len(cells) else 0
+    cells, sites = work.tables.kept("cells_and_sites", ("cell",), lambda: _cells_and_sites(work))
     if not volume or not sites:
         return {"cell": None, "site": None}
-    return {"cell": volume / cells.n_unique(), "site": volume / sites}
+    return {"cell": volume / cells, "site": volume / sites}
+
+
+def _cells_and_sites(work: Workspace) -> tuple[int, int]:
+    cells = work.tables["cell"].select("ecgi", site=site(pl.col("ecgi")))
+    return (cells["ecgi"].n_unique(), cells["site"].n_unique()) if cells.height else (0, 0)

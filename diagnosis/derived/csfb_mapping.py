@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from diagnosis.serving import relations
 from diagnosis.workspace import Name, Workspace
 
 NAMES = {
@@ -100,9 +101,7 @@ def _derive_frequencies(work: Workspace) -> None:
         .then(pl.lit(0, dtype=pl.Int64)),
         _used=pl.when(sent.list.len() > 0).then(sent).otherwise("cell.csfb_gsm_arfcns"),
     )
-    gsm = work.tables["neighbour"].filter(
-        (pl.col("target_rat") == "GERAN") & pl.col("target_frequency").is_not_null()
-    )
+    gsm = relations(work).filter((pl.col("target_rat") == "GERAN") & pl.col("target_frequency").is_not_null())
     layer = gsm.group_by(serving_ecgi=pl.col("source_ecgi")).agg(_layer=pl.col("target_frequency").unique())
     work.frame = work.frame.join(layer, on="serving_ecgi", how="left", maintain_order="left")
     configured = pl.when(sent.list.len() > 0).then("cell.csfb_gsm_arfcns")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from diagnosis.serving import relations
+from diagnosis.source import among
 from diagnosis.workspace import Name, Workspace
 
 NAMES = {
@@ -34,11 +36,12 @@ def _relations(work: Workspace) -> pl.DataFrame:
 
     With the real PCI and frequency of the target where the inventory has them.
     """
-    serving = work.frame["serving_ecgi"].drop_nulls().unique().implode()
-    cells = work.tables["cell"].unique("ecgi", keep="first", maintain_order=True)
+    rows = relations(work)
+    known = pl.concat([rows["source_ecgi"], rows["target_id"]])
+    cells = work.tables["cell"].filter(among("ecgi", known))
+    cells = cells.unique("ecgi", keep="first", maintain_order=True)
     own = cells.select(source_ecgi="ecgi", own_pci="pci", own_frequency="earfcn_dl")
     target = cells.select(target_id="ecgi", inventory_pci="pci", inventory_frequency="earfcn_dl")
-    rows = work.tables["neighbour"].filter(pl.col("source_ecgi").is_in(serving))
     rows = rows.join(own, on="source_ecgi", how="left").join(target, on="target_id", how="left")
     return rows.with_columns(
         real_pci=pl.coalesce("target_real_pci", "inventory_pci"),

@@ -5,10 +5,14 @@ Checks ACC-16, ACC-17, DRP-18, MOS-20, CSF-20.
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import polars as pl
 
+from diagnosis.source import among
 from diagnosis.workspace import Name, Workspace
 
+_TIME = pl.Datetime("us", "UTC")
 RATIOS = ("access", "drop", "mos", "csfb")
 NAMES = {
     "model_vs_peer_ratio": Name("float", "population"),
@@ -28,7 +32,9 @@ _SPLIT_KPIS = {
 
 def derive(work: Workspace) -> None:
     """Add the values of NAMES."""
-    table = _model_ratios(work)
+    kinds = ("call", "voice_slice", "node_kpi")
+    limits = f"{work.settings.model_min_calls}/{work.settings.model_min_failures}"
+    table = work.tables.kept(f"model_ratios/{limits}", kinds, lambda: _model_ratios(work))
     work.frame = work.frame.join(
         table, left_on="model_tac", right_on="imei_tac", how="left", maintain_order="left"
     )
@@ -50,7 +56,7 @@ def _failures(work: Workspace) -> pl.DataFrame:
     rejected = ~answered & ~pl.col("final_status").is_in(_USER_FINAL).fill_null(False)
     cut = answered & (pl.col("releasing_side") == "network").fill_null(False)
     unalerted = pl.col("t_alerting").is_null() & pl.col("t_esr").is_not_null()
-    calls = work.tables["call"].filter(pl.col("imei_tac").is_not_null())
+    calls = work.tables.lazy("call").filter(pl.col("imei_tac").is_not_null())
     per_model = calls.group_by("imei_tac").agg(
         access_n=(~fallback).sum(),
         access_f=(rejected & ~fallback).sum(),
@@ -60,16 +66,15 @@ def _failures(work: Workspace) -> pl.DataFrame:
         csfb_f=(fallback & unalerted).sum(),
     )
     voice = (
-        work.tables["voice_slice"]
+        work.tables.lazy("voice_slice")
         .filter(pl.col("mos").is_not_null())
         .select("call_id", poor=pl.col("mos") < 3)
         .join(calls.select("id", "imei_tac"), left_on="call_id", right_on="id")
         .group_by("imei_tac")
         .agg(mos_n=pl.len(), mos_f=pl.col("poor").sum())
     )
-    return per_model.join(voice, on="imei_tac", how="left").with_columns(
-        pl.exclude("imei_tac").cast(pl.Float64)
-    )
+    both = per_model.join(voice, on="imei_tac", how="left")
+    return both.with_columns(pl.exclude("imei_tac").cast(pl.Float64)).collect()
 
 
 def _model_ratios(work: Workspace) -> pl.DataFrame:
@@ -98,9 +103,8 @@ def _split_ratios(work: Workspace) -> pl.DataFrame:
 
     Numerators and denominators summed.
     """
-    rows = work.tables["node_kpi"].filter(
-        pl.col("split").str.starts_with("imei_tac=") & (pl.col("denominator") > 0)
-    )
+    split = pl.col("split").str.starts_with("imei_tac=") & (pl.col("denominator") > 0)
+    rows = work.tables.where("node_kpi", split, ("kpi_id", "split", "numerator", "denominator"))
     result = rows.select(imei_tac=pl.col("split").str.strip_prefix("imei_tac=")).unique()
     for category, (kpi, up) in _SPLIT_KPIS.items():
         sums = (
@@ -123,9 +127,11 @@ def _derive_on_net(work: Workspace) -> None:
     """Whether on-net calls worked within an hour: the user's own one, else the share of all."""
     answered = pl.col("t_200").is_not_null() | pl.col("t_180").is_not_null()
     worked = answered | pl.col("final_status").is_in(_USER_FINAL).fill_null(False)
-    calls = work.tables["call"].filter(
-        (pl.col("called_operator") == "own") & pl.col("started_at").is_not_null()
-    )
+    hour = timedelta(hours=1)
+    first, last = work.frame["read_hour"].min(), work.frame["read_hour"].max()
+    near = pl.col("started_at").is_between(pl.lit(first, _TIME) - hour, pl.lit(last, _TIME) + 2 * hour)
+    on_net = pl.col("called_operator") == "own"
+    calls = work.tables.where("call", on_net & near, ("started_at", "t_200", "t_180", "final_status"))
     hourly = (
         calls.group_by(read_hour=pl.col("started_at").dt.truncate("1h"))
         .agg(n=pl.len(), ok=worked.sum())
@@ -142,7 +148,12 @@ def _derive_on_net(work: Workspace) -> None:
     ok = pl.when(pl.col("n") >= work.settings.on_net_min_calls).then(share >= work.settings.on_net_ok_percent)
     all_of_them = around.with_columns(_network_ok=ok).select("read_hour", "_network_ok")
     work.frame = work.frame.join(all_of_them, on="read_hour", how="left", maintain_order="left")
-    success = calls.filter(worked).select("calling_number", at="started_at").drop_nulls().sort("at")
+    own_calls = work.tables.where(
+        "call",
+        on_net & among("calling_number", work.frame["ticket.msisdn"]) & worked,
+        ("calling_number", "started_at"),
+    )
+    success = own_calls.select("calling_number", at="started_at").drop_nulls().sort("at")
     rows = work.frame.select("row", calling_number="ticket.msisdn", at="event_at").drop_nulls().sort("at")
     tolerance = "24h"
     own = rows.join_asof(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import polars as pl
 
 from diagnosis.kpi_readings import earlier_users
-from diagnosis.own_record import number_to_imsi
+from diagnosis.person import imsi_of
 from diagnosis.serving import node_name
+from diagnosis.source import among
 from diagnosis.workspace import ROW, Name, Workspace, any_known, seconds
 
 NAMES = {
@@ -20,6 +21,16 @@ NAMES = {
     "pcscf_restarted": Name("boolean", "edge_node", ("edge_node", "ims_registered_users")),
 }
 _RESTART = "(?i)restart|reboot|reset|re-?start|重启|复位|倒换|switch-?over|failover"
+_EVENT = (
+    "imsi",
+    "started_at",
+    "id",
+    "final_status",
+    "registration_type",
+    "expires",
+    "next_register_at",
+    "deregistered_by",
+)
 _DEREGISTERED = ["user_deregistration", "network_deregistration"]
 
 
@@ -42,7 +53,7 @@ def derive(work: Workspace) -> None:
 def _add_last_good(work: Workspace, person: str, prefix: str) -> None:
     """Last registration with 200 before the event, and whether a de-registration came after it."""
     events = (
-        work.tables["registration"]
+        work.tables.where("registration", among("imsi", work.frame[person]), _EVENT)
         .select(
             person="imsi",
             at="started_at",
@@ -95,7 +106,7 @@ def _still_registered(work: Workspace, prefix: str, person: pl.Expr) -> pl.Expr:
 
     That there was none is only known where the records begin early enough and the person is known.
     """
-    begins = work.tables["registration"]["started_at"].min()
+    begins = _span(work)[0]
     reach = timedelta(hours=work.settings.coverage_h)
     covered = pl.lit(False) if begins is None else pl.col("registered_as_of") - reach >= pl.lit(begins)
     ended = ~pl.col(f"{prefix}_ended_by").fill_null("none").is_in(["none"])
@@ -111,11 +122,22 @@ def _still_registered(work: Workspace, prefix: str, person: pl.Expr) -> pl.Expr:
     )
 
 
+def _span(work: Workspace) -> tuple[datetime | None, datetime | None]:
+    """Start of the first and of the last registration that the source holds."""
+
+    def read() -> tuple[datetime | None, datetime | None]:
+        at = pl.col("started_at")
+        first, last = work.tables.lazy("registration").select(at.min(), last=at.max()).collect().row(0)
+        return first, last
+
+    return work.tables.kept("registration_span", ("registration",), read)
+
+
 def _derive_callee(work: Workspace) -> None:
     """Add `registered` of the called leg, else the last registration of the called number (ACC-22)."""
-    found = number_to_imsi(work).rename({"imsi": "callee"})
     number = pl.coalesce("called.called_number", "call.called_number")
     work.derive(callee_number=number)
+    found = imsi_of(work, work.frame["callee_number"].drop_nulls().unique()).rename({"imsi": "callee"})
     work.frame = work.frame.join(
         found, left_on="callee_number", right_on="msisdn", how="left", maintain_order="left"
     )
@@ -132,7 +154,7 @@ def _derive_margin(work: Workspace) -> None:
 
     Minus infinity when the time ran out without one.
     """
-    last_seen = work.tables["registration"]["started_at"].max()
+    last_seen = _span(work)[1]
     horizon = pl.min_horizontal("ticket.received_at", pl.lit(last_seen, dtype=pl.Datetime("us", "UTC")))
     until, next_at = pl.col("good_until"), pl.col("good_next_at")
     blind = _blind_ids(work, "next_register_at")
@@ -149,7 +171,7 @@ def _derive_margin(work: Workspace) -> None:
 
 
 def _blind_ids(work: Workspace, name: str) -> pl.Series:
-    rows = work.tables["registration"]
+    rows = work.tables.where("registration", among("id", work.frame["good_id"]), ("id", "absent"))
     return rows.filter(pl.col("absent").str.contains(f"|{name}|", literal=True))["id"]
 
 

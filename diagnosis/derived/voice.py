@@ -8,6 +8,8 @@ from __future__ import annotations
 import polars as pl
 from polars.expr.whenthen import ChainedThen, Then
 
+from diagnosis.record_join import ids_of
+from diagnosis.source import among
 from diagnosis.workspace import ROW, Name, Workspace
 
 SLICES = "slices"
@@ -63,7 +65,8 @@ def _own_slices(work: Workspace) -> pl.DataFrame:
         .otherwise(pl.col("call.leg").replace({"mo": "mt", "mt": "mo"}))
     )
     rows = work.related["call"].join(work.frame.select(ROW, own_leg=leg), on=ROW)
-    return rows.join(work.tables["voice_slice"], left_on="id", right_on="call_id").with_columns(
+    slices = work.tables.where("voice_slice", among("call_id", rows["id"]))
+    return rows.join(slices, left_on="id", right_on="call_id").with_columns(
         pl.col("direction", "point").cast(pl.Categorical),
         own=pl.col("leg") == pl.col("own_leg"),
         arrived=pl.col("packets_expected") - pl.col("packets_lost").fill_null(0),
@@ -329,9 +332,13 @@ def _add_relay(work: Workspace, slices: pl.DataFrame, points: pl.DataFrame) -> N
 
 def _probed_relays(work: Workspace) -> pl.Series:
     """Names of SBCs and relays at which some call of the store was measured."""
-    measured = work.tables["voice_slice"].filter(pl.col("point") == "sbc").select(pl.col("call_id").unique())
-    calls = work.tables["call"].filter(pl.col("id").is_in(measured.to_series().implode()))
-    return pl.concat([calls["sbc_name"], calls["media_relay_name"]]).drop_nulls().unique().sort()
+
+    def read() -> pl.Series:
+        slices = work.tables.where("voice_slice", pl.col("point") == "sbc", ("call_id",))
+        calls = work.tables.where("call", among("id", slices["call_id"]), ("sbc_name", "media_relay_name"))
+        return ids_of(calls, "sbc_name", "media_relay_name").sort()
+
+    return work.tables.kept("probed_relays", ("voice_slice", "call"), read)
 
 
 def _add_terminal(work: Workspace) -> None:

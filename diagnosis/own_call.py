@@ -1,0 +1,200 @@
+"""The user's own call: of all calls of the person the one that fits the complaint, with its other leg."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from diagnosis.derived.reasons import abnormal_release
+from diagnosis.nearest import near
+from diagnosis.record_join import ids_of, join_record, long
+from diagnosis.source import among
+from diagnosis.workspace import ROW, Workspace, seconds
+
+# Role -> the column that names its record: the own leg, the called leg, the calling leg.
+LEGS = {"call": "call_id", "called": "called_id", "calling": "calling_id"}
+SIGHTED = (
+    "id",
+    "leg",
+    "started_at",
+    "icid",
+    "other_leg_id",
+    "calling_number",
+    "called_number",
+    "imsi",
+    "t_end",
+    "t_tau_accept",
+    "t_200",
+    "final_status",
+    "reasons",
+    "csfb_flag",
+    "t_esr",
+)
+# Readings of the radio and of the terminal: they are the customer's only in the customer's own leg.
+OWN_LEG_ONLY = (
+    "imsi",
+    "imei_tac",
+    "registered",
+    "first_ecgi",
+    "last_ecgi",
+    "first_tac",
+    "p_access_network_info",
+    "rrc_released_in_setup",
+    "rsrp_last",
+    "sinr_last",
+    "pusch_rsrp_last",
+    "ul_sinr_last",
+    "power_headroom_last",
+    "handover_count",
+    "handover_failures",
+    "shortest_return",
+    "reestablishment_count",
+    "terminal_dead",
+    "gsm_cgi",
+    "gsm_rxlev",
+    "lte_locked",
+    "idle_left_lte_after",
+)
+
+
+def add_calls(work: Workspace) -> None:
+    """Add `call.`, `called.`, `calling.`, their ids and how far the nearest call is."""
+    near_calls = near(work, _sightings(work))
+    nearest = near_calls.group_by(ROW).agg(pl.col("distance_min").min().alias("call_distance_min"))
+    within = near_calls.filter(pl.col("distance_min") <= work.settings.record_window_min)
+    chosen = (
+        within.with_columns(mismatch=_mismatch(), other_side=pl.col("role") != pl.col("leg"))
+        .sort(ROW, "mismatch", "distance_min", "other_side", "id")
+        .unique(ROW, keep="first", maintain_order=True)
+        .select(ROW, "role", "id", "leg", "icid", "other_leg_id", "distance_min")
+    )
+    legs = _legs(work, chosen)
+    work.related["call"] = long(legs, tuple(LEGS.values()))
+    work.join_rows(legs.select(ROW, *LEGS.values(), "other_side", "call_chosen_min"))
+    work.join_rows(nearest)
+    rows = work.tables.where("call", among("id", ids_of(legs, *LEGS.values())))
+    for role, key in LEGS.items():
+        join_record(work, rows, "call", role, left_on=key, right_on="id", only=_wanted(work, role))
+    _hide_other_side(work)
+
+
+def _wanted(work: Workspace, role: str) -> frozenset[str] | None:
+    """Fields of the other legs that are read; the own leg is always whole."""
+    names = work.settings.names
+    if role == "call" or names is None:
+        return None
+    read = {name.split(".", 1)[1] for name in names if name.startswith(f"{role}.")}
+    return frozenset(read | {"id", "registered", "called_number", "calling_number", "scscf_name"})
+
+
+def _calls_of_persons(work: Workspace) -> pl.DataFrame:
+    numbers = work.frame["ticket.msisdn"]
+    party = among("calling_number", numbers) | among("called_number", numbers)
+    return work.tables.where("call", party | among("imsi", work.frame["person"]), SIGHTED)
+
+
+def _sightings(work: Workspace) -> pl.DataFrame:
+    """Every call of a ticket's person under the keys of its two parties.
+
+    `key`, `role` of that party, `leg` of the record.
+    """
+    calls = _calls_of_persons(work).with_columns(abnormal_release().alias("abnormal"))
+    answered = pl.col("t_200").is_not_null() | (pl.col("final_status") == 200)
+    talk_s = seconds(pl.coalesce("t_200", "started_at"), pl.col("t_end"))
+    slices = work.tables.where("voice_slice", among("call_id", calls["id"]), ("call_id",))
+    short = pl.col("id", "leg", "started_at", "icid", "other_leg_id", "calling_number", "called_number")
+    facts = calls.select(
+        short,
+        imsi="imsi",
+        ended_at=pl.max_horizontal("t_end", "started_at", "t_tau_accept"),
+        unanswered=~answered.fill_null(False),
+        cut=answered.fill_null(False)
+        & (pl.col("abnormal") | (talk_s < work.settings.short_call_s)).fill_null(False),
+        spoken=answered.fill_null(False),
+        voiced=pl.col("id").is_in(slices["call_id"].unique().implode()),
+        fallback=pl.col("csfb_flag").fill_null(False) | pl.col("t_esr").is_not_null(),
+    )
+    by_number = [
+        facts.with_columns(key=pl.col("calling_number"), role=pl.lit("mo"), party=pl.col("called_number")),
+        facts.with_columns(key=pl.col("called_number"), role=pl.lit("mt"), party=pl.col("calling_number")),
+    ]
+    party = pl.when(pl.col("leg") == "mo").then("called_number").otherwise("calling_number")
+    by_imsi = facts.filter(pl.col("imsi").is_not_null()).with_columns(
+        key=pl.lit("imsi:") + pl.col("imsi"), role=pl.col("leg"), party=party
+    )
+    return pl.concat([*by_number, by_imsi]).filter(pl.col("key").is_not_null())
+
+
+def _mismatch() -> pl.Expr:
+    """How badly a call fits what the ticket tells: outcome, then other party, then direction."""
+    category = pl.col("category")
+    fits = (
+        pl.when(category == "access")
+        .then(pl.col("unanswered"))
+        .when(category == "drop")
+        .then(pl.col("cut"))
+        .when(category == "mos")
+        .then(pl.col("spoken") & pl.col("voiced"))
+        .when(category == "csfb")
+        .then(pl.col("fallback"))
+        .when(category.is_null())
+        .then(pl.col("unanswered") | pl.col("cut") | pl.col("fallback"))
+        .otherwise(pl.lit(True))
+    )
+    half = (category == "mos") & pl.col("spoken")
+    outcome = pl.when(fits).then(0).when(half.fill_null(False)).then(2).otherwise(4)
+    party = (
+        pl.when((pl.col("ticket.other_party_number") != pl.col("party")).fill_null(False))
+        .then(2)
+        .otherwise(0)
+    )
+    wanted = pl.col("ticket.direction").str.to_lowercase()
+    side = pl.when(wanted.is_in(["mo", "mt"]) & (wanted != pl.col("role"))).then(1).otherwise(0)
+    return outcome + party + side
+
+
+def _legs(work: Workspace, chosen: pl.DataFrame) -> pl.DataFrame:
+    """For each chosen record its partner leg (other_leg_id, else the same ICID), and which one is whose."""
+    near = among("id", chosen["other_leg_id"]) | among("other_leg_id", chosen["id"])
+    near |= among("icid", chosen["icid"])
+    calls = work.tables.where("call", near, ("id", "leg", "icid", "other_leg_id", "started_at"))
+    named = chosen.join(calls.select("id", partner_leg="leg"), left_on="other_leg_id", right_on="id").select(
+        ROW, partner="other_leg_id", partner_leg="partner_leg", rank=pl.lit(0)
+    )
+    back = chosen.join(calls.select(partner="id", partner_leg="leg", id="other_leg_id"), on="id").select(
+        ROW, "partner", "partner_leg", rank=pl.lit(1)
+    )
+    same = (
+        chosen.filter(pl.col("icid").str.len_chars() > 0)
+        .join(calls.select("icid", "started_at", partner="id", partner_leg="leg"), on="icid")
+        .sort(ROW, "started_at", "partner")
+        .select(ROW, "partner", "partner_leg", rank=pl.lit(2))
+    )
+    partners = (
+        pl.concat([named, back, same])
+        .join(chosen.select(ROW, "leg"), on=ROW)
+        .filter(pl.col("partner_leg") != pl.col("leg"))
+        .sort(ROW, "rank", maintain_order=True)
+        .unique(ROW, keep="first", maintain_order=True)
+        .select(ROW, "partner")
+    )
+    own = pl.col("role") == pl.col("leg")
+    return (
+        chosen.join(partners, on=ROW, how="left", maintain_order="left")
+        .with_columns(
+            call_id=pl.when(own).then("id").otherwise(pl.coalesce("partner", "id")),
+            other_side=~own & pl.col("partner").is_null(),
+            called_id=pl.when(pl.col("leg") == "mt").then("id").otherwise("partner"),
+            calling_id=pl.when(pl.col("leg") == "mo").then("id").otherwise("partner"),
+        )
+        .rename({"distance_min": "call_chosen_min"})
+    )
+
+
+def _hide_other_side(work: Workspace) -> None:
+    """Where only the other party's leg exists, its radio and terminal readings are not the customer's."""
+    mine = ~pl.col("other_side").fill_null(False)
+    work.derive(*(pl.when(mine).then(pl.col(f"call.{name}")).alias(f"call.{name}") for name in OWN_LEG_ONLY))
+    work.derive(
+        pl.coalesce("person", pl.when(mine).then("call.imsi")).alias("person"),
+        pl.col("other_side").fill_null(False),
+    )
