@@ -9,12 +9,13 @@ from collectors.diameter.follower import HssLogFollower
 from collectors.hep.listener import HepListener
 from collectors.prometheus.collector import PrometheusCollector
 from collectors.snmp.collector import SnmpCollector
+from collectors.snmp.trap_listener import TrapListener
 
 COLLECTORS: tuple[type[Collector[Any]], ...] = (
     PrometheusCollector,
     SnmpCollector,
 )
-LISTENERS: tuple[type[Listener[Any]], ...] = (HssLogFollower, HepListener)
+LISTENERS: tuple[type[Listener[Any]], ...] = (HssLogFollower, HepListener, TrapListener)
 
 
 def sources() -> dict[str, type[Collector[Any]] | type[Listener[Any]]]:

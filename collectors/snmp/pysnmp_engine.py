@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from pyasn1.type.univ import ObjectIdentifier
 from pysnmp.entity.rfc3413.cmdgen import BulkCommandGenerator, GetCommandGenerator
 from pysnmp.error import PySnmpError
 from pysnmp.hlapi.v3arch.asyncio import (
@@ -36,7 +37,6 @@ from pysnmp.proto.rfc1902 import (
     Gauge32,
     Integer,
     IpAddress,
-    ObjectIdentifier,
     TimeTicks,
 )
 from pysnmp.proto.rfc1905 import EndOfMibView, NoSuchInstance, NoSuchObject
@@ -164,10 +164,11 @@ def _read(answer: Any, place: str) -> list[tuple[str, Value | None]]:
         raise SourceError("bad_answer", f"answered what cannot be read: {problem}", file=place)
     if status:
         raise SourceError("bad_answer", f"answered {status.prettyPrint()} at object {index}", file=place)
-    return [(str(oid), _value(value)) for oid, value in binds]
+    return [(str(oid), value_of(value)) for oid, value in binds]
 
 
-def _value(value: Any) -> Value | None:
+def value_of(value: Any) -> Value | None:
+    """Turn a value of pysnmp into a plain one; None for noSuchObject, noSuchInstance and endOfMibView."""
     if isinstance(value, _ABSENT):
         return None
     if isinstance(value, _NUMBERS):

@@ -14,6 +14,7 @@ from collectors.snmp.collector import ENGINES
 from collectors.snmp.engine import Engine
 
 UPTIME, NAME, NOTHING = "1.3.6.1.2.1.1.3.0", "1.3.6.1.2.1.1.5.0", "1.3.6.1.2.1.1.99.0"
+OBJECT_ID = "1.3.6.1.2.1.1.2.0"
 NO_ROW = "1.3.6.1.2.1.2.2.1.10.4242"
 
 
@@ -44,8 +45,10 @@ def v3(
 
 
 def test_what_an_agent_does_not_have_is_left_out(ask: Any, snmpd: Any) -> None:
-    found = ask(lambda engine: engine.get(v2c(snmpd.port), [UPTIME, NOTHING, NAME, NO_ROW], "here"))
-    assert set(found) == {UPTIME, NAME}
+    wanted = [UPTIME, NOTHING, NAME, NO_ROW, OBJECT_ID]
+    found = ask(lambda engine: engine.get(v2c(snmpd.port), wanted, "here"))
+    assert set(found) == {UPTIME, NAME, OBJECT_ID}
+    assert str(found[OBJECT_ID]).startswith("1.3.6.1.4.1.8072.")
     assert isinstance(found[UPTIME], int)
     assert isinstance(found[NAME], bytes)
 
