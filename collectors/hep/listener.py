@@ -18,6 +18,7 @@ from collectors.hep.decoder import Decoder
 from collectors.hep.packet import packet_length
 from collectors.hep.receiver import COUNTS, LENGTH, NUMBERS
 from collectors.hep.settings import HepSettings
+from collectors.records.schema import load_schemas
 from collectors.signalling.assembly import Assembly, Frames, by_seen_columns
 from collectors.signalling.errors import BadMessage
 from collectors.signalling.sip import SipPart
@@ -29,6 +30,7 @@ _READ_BYTES = 1 << 20
 _RESTART_S = 1.0
 _PIPE_BYTES = 1 << 20
 _SET_PIPE_SIZE = 1031  # F_SETPIPE_SZ of Linux
+_SO_RCVBUFFORCE = 33  # of Linux
 
 
 class HepListener(Listener[HepSettings]):
@@ -66,6 +68,7 @@ class HepListener(Listener[HepSettings]):
 
     async def listen(self, sink: Sink, stopping: asyncio.Event) -> None:
         """Take in HEP until told to stop, then tell what is still open."""
+        await asyncio.to_thread(load_schemas)  # now, and not while packets wait
         sock = _udp_socket(self.settings) if self.settings.udp_port is not None else None
         server = await self._tcp_server() if self.settings.tcp_port is not None else None
         receiving = asyncio.create_task(self._receive(sock, stopping)) if sock else None
@@ -240,7 +243,11 @@ def _widen(pipe: int) -> None:
 def _udp_socket(settings: HepSettings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_DGRAM)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, settings.receive_buffer_bytes)
+    try:
+        # Above the limit of the machine, where the service may (CAP_NET_ADMIN).
+        sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, settings.receive_buffer_bytes)
+    except OSError:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, settings.receive_buffer_bytes)
     try:
         sock.bind((settings.host, settings.udp_port))
     except OSError as error:

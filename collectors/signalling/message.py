@@ -59,13 +59,14 @@ class SipMessage:
     full names; a header that came several times has several texts, in order.
     """
 
-    __slots__ = ("body", "call_id", "cseq", "headers", "method", "reason", "status", "uri")
+    __slots__ = ("_vias", "body", "call_id", "cseq", "headers", "method", "reason", "status", "uri")
 
     def __init__(
         self, status: int | None, uri: str, reason: str, headers: dict[str, list[str]], body: bytes
     ) -> None:
         self.status, self.uri, self.reason = status, uri, reason
         self.headers, self.body = headers, body
+        self._vias: list[str] | None = None
         for name in _REQUIRED:
             if name not in headers:
                 raise BadMessage(
@@ -90,9 +91,16 @@ class SipMessage:
         return [value for text in texts for value in split_values(text)] if texts else []
 
     @property
+    def vias(self) -> list[str]:
+        """Return the Via values, that of the sender first."""
+        if self._vias is None:
+            self._vias = self.values("via")
+        return self._vias
+
+    @property
     def branch(self) -> str:
         """Branch of the topmost Via: names the transaction (RFC 3261 17)."""
-        return parameter(self.values("via")[0], "branch")
+        return parameter(self.vias[0], "branch")
 
     @property
     def from_tag(self) -> str:

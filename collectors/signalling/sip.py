@@ -90,7 +90,7 @@ class SipPart:
     # --- from a message to its conversation
 
     def _place(self, sighting: Sighting, message: SipMessage) -> str:
-        vias = message.values("via")
+        vias = message.vias
         branch = branch_of(vias[0])
         key = hop_key(message, branch)
         conversation = self._correlation.by_call_id(message.call_id)
