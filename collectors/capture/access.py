@@ -102,6 +102,9 @@ class AccessPart:
         message = sighting.message
         if not isinstance(message, AccessMessage):
             return
+        if not isinstance(message, GtpMessage) and not message.user:
+            self.counts["access_no_user"] += 1
+            return
         if self._is_copy(message, sighting.at):
             self.counts["access_duplicate"] += 1
             return
@@ -109,14 +112,13 @@ class AccessPart:
             self.counts["access_message"] += 1
             self._take_gtp(message, sighting.at)
             return
+        self.counts["access_message"] += 1
         user = self._user(message, sighting.at)
-        self.counts["access_message" if user else "access_no_user"] += 1
-        if user is not None:
-            self._know(user, message, sighting.at)
-            if isinstance(message, S1apMessage):
-                self._take_s1ap(user, message, sighting.at)
-            elif isinstance(message, NasMessage):
-                self._take_nas(user, message, sighting.at)
+        self._know(user, message, sighting.at)
+        if isinstance(message, S1apMessage):
+            self._take_s1ap(user, message, sighting.at)
+        elif isinstance(message, NasMessage):
+            self._take_nas(user, message, sighting.at)
 
     def ripe(self, now: datetime) -> dict[str, Any]:
         """Nothing: a capture is joined when it is whole."""
@@ -127,7 +129,12 @@ class AccessPart:
         return {}
 
     def _is_copy(self, message: AccessMessage, at: datetime) -> bool:
-        key = (message.name, message.user, message.bearer, message.cause, message.sequence, message.imsi)
+        if message.name.endswith("NAS TRANSPORT"):
+            return False  # an envelope: what is in it is compared
+        key = (
+            *(message.name, message.user, message.bearer, message.cause, message.sequence, message.imsi),
+            *(message.ue_address, message.fields),
+        )
         before = self._seen.get(key)
         self._seen[key] = at
         self._seen.move_to_end(key)
@@ -136,9 +143,7 @@ class AccessPart:
 
     # --- S1AP and NAS
 
-    def _user(self, message: AccessMessage, at: datetime) -> User | None:
-        if not message.user:
-            return None
+    def _user(self, message: AccessMessage, at: datetime) -> User:
         known = self._by_name.get(message.user)
         # The eNB gives the id anew with the first message of a context (TS 36.413 8.6.2.1).
         fresh = message.name == "INITIAL UE MESSAGE"
@@ -212,10 +217,13 @@ class AccessPart:
                     fields["emm_cause"] = message.cause
             case "ATTACH REJECT":
                 fields |= {"attach_result": "reject", "emm_cause": message.cause}
+                fields.pop("pdn_result", None)  # its PDN was not looked at
             case "SECURITY MODE COMPLETE":
                 fields["security_result"] = "complete"
             case "AUTHENTICATION REJECT" | "SECURITY MODE REJECT":
-                fields["security_result"] = "rejected"
+                # TS 24.301 5.4.2.5: the network gives up the attach with it.
+                fields |= {"security_result": "rejected", "attach_result": "reject"}
+                fields.pop("pdn_result", None)
             case "TRACKING AREA UPDATE ACCEPT":
                 fields |= told
             case _:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from collectors.capture.packets import Layer, Tree
-from collectors.capture.s1ap import PDN_TYPES, ecgi_text, first
+from collectors.capture.s1ap import PDN_TYPES, ecgi_text, first, number
 from collectors.signalling.sighting import GtpMessage
 
 _NAMES = {
@@ -74,7 +74,7 @@ def _teids(tree: Tree) -> Iterator[tuple[str, str]]:
         elif key == "gtpv2.f_teid_gre_key":
             teid = value
         elif key in ("gtpv2.f_teid_ipv4", "gtpv2.f_teid_ipv6") and teid and kind == str(_S1U_SGW):
-            yield "teid", f"{value}/{int(teid, 0)}"
+            yield "teid", f"{value}/{number(teid)}"
 
 
 def _leaves(tree: Tree) -> Iterator[tuple[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
@@ -100,8 +101,6 @@ def _frame(kind: str, rows: list[Row]) -> pl.DataFrame:
 
 def _plain(value: Any, dtype: pl.DataType) -> Any:
     if isinstance(value, list) and dtype == pl.String():
-        import json
-
         return json.dumps(value, ensure_ascii=False)
     return value
 

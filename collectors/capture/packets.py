@@ -103,7 +103,10 @@ def _packet(text: bytes, wanted: frozenset[str]) -> Packet | None:
     if seconds is None or number is None:
         return None
     interface = layers.find("frame.interface_name") or layers.find("frame.interface_id") or ""
-    packet = Packet(int(number), _time(seconds), interface)
+    try:
+        packet = Packet(int(number), _time(seconds), interface)
+    except (ValueError, OverflowError):
+        return None
     _walk(packet, layers, wanted)
     return packet
 

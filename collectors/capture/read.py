@@ -103,8 +103,22 @@ def _assembled(
     frames.append(assembly.rest())
     counts["undecoded"] = len(undecoded)
     whole = joined(_together(frames), access, policy, voice.book.user_hosts)
+    whole = _silence_after_answer(whole, counts)
     counts.update(assembly.counts)
     return whole
+
+
+def _silence_after_answer(frames: Frames, counts: Counter[str]) -> Frames:
+    """Leave out silence before the answer: a ring-back tone has no other direction."""
+    voice, calls = frames.get("voice_slice"), frames.get("call")
+    if voice is None or calls is None or "t_200" not in calls.columns:
+        return frames
+    answered = calls.select(pl.col("id").alias("call_id"), "t_200").unique("call_id", keep="last")
+    silent = pl.col("loss").is_null() & pl.col("max_gap").is_not_null()
+    early = pl.col("t_200").is_null() | (pl.col("start") < pl.col("t_200"))
+    kept = voice.join(answered, on="call_id", how="left", maintain_order="left").filter(~(silent & early))
+    counts["silence_before_answer"] += voice.height - kept.height
+    return {**frames, "voice_slice": kept.drop("t_200")}
 
 
 def _together(frames: list[Frames]) -> Frames:

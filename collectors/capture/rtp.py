@@ -18,9 +18,11 @@ _LONGEST_S = 8.0
 _CLOCKS_HZ = (8000, 16000, 32000, 48000)
 _BATCH_LINES = 50_000
 MOST_PACKETS = 20_000_000
+_MOST_SOURCES = 100_000
+_HEADERS = 8 + 12  # UDP, and RTP without contributing sources
 FIELDS = (
     *("frame.time_epoch", "frame.protocols", "ip.src", "ip.dst", "ipv6.src", "ipv6.dst"),
-    *("udp.srcport", "udp.dstport", "rtp.ssrc", "rtp.seq", "rtp.timestamp", "rtp.p_type"),
+    *("udp.srcport", "udp.dstport", "udp.length", "rtp.ssrc", "rtp.seq", "rtp.timestamp", "rtp.p_type"),
 )
 _STREAM = ("source", "destination", "source_port", "destination_port", "ssrc", "point")
 # The last of these in the list of protocols says what a packet is.
@@ -46,6 +48,8 @@ class RtpReader:
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
+        self.sources: set[str] = set()
+        """Hosts that were seen to send anything: the tap sees their direction."""
         self._frames: list[pl.DataFrame] = []
         self._kept = 0
 
@@ -73,12 +77,18 @@ class RtpReader:
         for kind, count in table.group_by("kind").len().iter_rows():
             self.counts[f"packets_{kind}"] += count
         rtp = _rtp(table.filter(pl.col("rtp.ssrc").is_not_null() & (pl.col("kind") == "rtp")))
+        self._know_sources(table)
         room = MOST_PACKETS - self._kept
         if rtp.height > room:
             self.counts["rtp_overflow"] += rtp.height - room
             rtp = rtp.head(room)
         self._kept += rtp.height
         self._frames.append(rtp)
+
+    def _know_sources(self, table: pl.DataFrame) -> None:
+        if len(self.sources) < _MOST_SOURCES:
+            for name in ("ip.src", "ipv6.src"):
+                self.sources.update(table[name].drop_nulls().str.split(",").explode().unique().to_list())
 
     @property
     def packets(self) -> int:
@@ -92,7 +102,8 @@ class RtpReader:
         every = pl.concat(self._frames)
         once = every.sort("at").unique([*_STREAM, "sequence", "timestamp"], keep="first", maintain_order=True)
         self.counts["rtp_copies"] += every.height - once.height
-        return list(_qualities(_sliced(once)))
+        made = list(_qualities(_sliced(once)))
+        return made + list(_silent(made, self.sources))
 
 
 def _kind() -> pl.Expr:
@@ -122,6 +133,7 @@ def _rtp(table: pl.DataFrame) -> pl.DataFrame:
         sequence=_last("rtp.seq").cast(pl.Int64, strict=False),
         timestamp=_last("rtp.timestamp").cast(pl.Int64, strict=False),
         payload_type=_last("rtp.p_type").cast(pl.Int32, strict=False),
+        payload=_last("udp.length").cast(pl.Int32, strict=False) - _HEADERS,
         point=pl.when(names.str.contains(":gtp:")).then(pl.lit("s1u")).otherwise(pl.lit("sbc")),
     ).drop_nulls()
 
@@ -155,6 +167,7 @@ def _sliced(packets: pl.DataFrame) -> pl.DataFrame:
         jitter_ms=1000 * pl.col("jitter").mean(),
         max_gap=pl.col("gap").max(),
         payload_type=pl.col("payload_type").first(),
+        payload=pl.col("payload").median().cast(pl.Int32),
     )
     before = pl.col("highest").shift(1).over(key).fill_null(pl.col("lowest") - 1)
     return slices.with_columns(expected=pl.col("highest") - before)
@@ -192,9 +205,33 @@ def _qualities(slices: pl.DataFrame) -> Iterator[StreamQuality]:
             loss=100 * lost / expected,
             jitter=row["jitter_ms"],
             codec=static_codec(row["payload_type"]),
+            payload_bytes=row["payload"],
             max_gap=row["max_gap"],
             point=row["point"],
         )
+
+
+def _silent(made: list[StreamQuality], sources: set[str]) -> Iterator[StreamQuality]:
+    """Tell of the direction in which nothing came while the other one spoke.
+
+    Only where the tap has seen the silent host send something else: a tap may see one direction alone.
+    """
+    spoken = {(q.sender.host, q.receiver.host, q.point) for q in made if q.sender and q.receiver}
+    for q in made:
+        if q.sender is None or q.receiver is None or q.end is None:
+            continue
+        length = (q.end - q.start).total_seconds()
+        back = (q.receiver.host, q.sender.host, q.point)
+        if length >= SLICE_S * 0.9 and back not in spoken and q.receiver.host in sources:
+            yield StreamQuality(
+                start=q.start,
+                end=q.end,
+                sender=q.receiver,
+                receiver=q.sender,
+                silence=length,
+                max_gap=length,
+                point=q.point,
+            )
 
 
 def _time(seconds: float) -> datetime:

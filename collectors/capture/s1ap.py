@@ -183,8 +183,8 @@ def _bearers(tree: Tree) -> Iterator[BearerItem]:
     for failed, item in _items(tree, False):
         bearer = first(item, "s1ap.e_RAB_ID")
         address = item.find("s1ap.transportLayerAddressIPv4") or item.find("s1ap.transportLayerAddressIPv6")
-        teid = (item.find("s1ap.gTP_TEID") or "").replace(":", "")
-        fields: tuple[Field, ...] = (("teid", f"{address}/{int(teid, 16)}"),) if address and teid else ()
+        teid = number("0x" + (item.find("s1ap.gTP_TEID") or "").replace(":", ""))
+        fields: tuple[Field, ...] = (("teid", f"{address}/{teid}"),) if address and teid is not None else ()
         if bearer is not None:
             yield BearerItem(bearer, failed, fields, item)
 

@@ -56,6 +56,35 @@ def static_codec(payload_type: int) -> str:
     return _shelf()[2].get(payload_type, "")
 
 
+# Speech bits of a 20 ms frame by mode in kbit/s (TS 26.101 table 1, TS 26.201 table 2).
+_FRAME_BITS = {
+    "AMR": {4.75: 95, 5.15: 103, 5.9: 118, 6.7: 134, 7.4: 148, 7.95: 159, 10.2: 204, 12.2: 244},
+    "AMR-WB": {
+        6.6: 132,
+        8.85: 177,
+        12.65: 253,
+        14.25: 285,
+        15.85: 317,
+        18.25: 365,
+        19.85: 397,
+        23.05: 461,
+        23.85: 477,
+    },
+}
+
+
+def rate_of(codec: str, payload_bytes: int) -> float | None:
+    """Tell the mode in kbit/s from the payload of one frame, in either form of RFC 4867.
+
+    Bandwidth-efficient: 10 bits of header; octet-aligned: two octets. No mode gives None (silence, other
+    packing).
+    """
+    for rate, bits in _FRAME_BITS.get(codec_name(codec), {}).items():
+        if payload_bytes in ((10 + bits + 7) // 8, 2 + (bits + 7) // 8):
+            return rate
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Score:
     """Rating R (to 100 narrow band, to 129 wide band) and MOS of the E-model."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Literal
 
+from collectors.signalling.header_value import host_of, parameter
+from collectors.signalling.hop import sent_by
 from collectors.signalling.message import SipMessage
 from collectors.signalling.sdp import codecs_of
 from collectors.signalling.sighting import Endpoint
@@ -58,6 +61,9 @@ class _Call:
     The addresses that each place has had stay: a re-INVITE or an UPDATE moves the media.
     """
 
+    caller_hosts: tuple[str, ...] = ()
+    called_host: str = ""
+    last_hop_seen: bool = False
     fewest: dict[str, int] = field(default_factory=dict)
     most: dict[str, int] = field(default_factory=dict)
     near: dict[str, dict[Endpoint, str]] = field(default_factory=dict)
@@ -85,23 +91,27 @@ class MediaBook:
         """Grows with what is learnt."""
         self._most = most_calls
 
-    def take(self, message: SipMessage) -> None:
-        """Learn from one message: an INVITE or UPDATE that offers, or an answer to it."""
-        if message.method not in ("INVITE", "UPDATE", "PRACK", "ACK") or not message.body:
-            return
-        if message.method != "INVITE" and message.call_id not in self._calls:
-            return
-        found = description_of(message)
-        if found is None or (message.status is not None and message.status not in _ANSWERS):
+    def take(self, message: SipMessage, source: Endpoint) -> None:
+        """Learn from one message that `source` sent: an INVITE that begins a call, or an answer to it."""
+        if message.method != "INVITE" or (message.status is None and message.to_tag):
+            return  # a later offer may come from either side
+        if message.status is not None and message.status not in _ANSWERS:
             return
         call = self._calls.setdefault(message.call_id, _Call())
         self._calls.move_to_end(message.call_id)
         if len(self._calls) > self._most:
             self._calls.popitem(last=False)
-        # Only the first offer tells the caller; a later one may come from either side.
-        if message.method == "INVITE" and (message.status is not None or not message.to_tag):
-            self.version += 1
-            call.add("offer" if message.status is None else "answer", len(message.values("via")), found)
+        self.version += 1
+        vias = message.values("via")
+        if message.status is None:
+            call.caller_hosts = _via_hosts(vias[-1])
+            if len(vias) >= call.most.get("hops", 0):
+                call.most["hops"], call.called_host = len(vias), _address_of(message.uri)
+        elif call.called_host in ("", source.host):
+            call.last_hop_seen = True
+        found = description_of(message)
+        if found is not None:
+            call.add("offer" if message.status is None else "answer", len(vias), found)
 
     def parties(self, legs: dict[tuple[str, str], str]) -> dict[Endpoint, MediaParty]:
         """Return who stands behind each address; `legs` maps (SIP Call-ID, leg) to the id of the call record.
@@ -123,10 +133,33 @@ class MediaBook:
         return {endpoint.host for endpoint in _ends(call, leg, "user")} if call else set()
 
 
+def _via_hosts(via: str) -> tuple[str, ...]:
+    """Return the addresses of who wrote a Via: as it says, and as its next hop saw it (RFC 3261 18.2.1)."""
+    return tuple(dict.fromkeys(host for host in (sent_by(via), parameter(via, "received")) if host))
+
+
+def _address_of(uri: str) -> str:
+    """Return the address in a contact URI; "" where it names a domain."""
+    host = host_of(uri).strip("[]")
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        return ""
+
+
 def _ends(call: _Call, leg: str, side: str) -> dict[Endpoint, str]:
-    """Return the ends of a leg: the caller's is in its offer, the network's in the answer; mt mirrored."""
+    """Return the ends of a leg: the caller's is in its offer, the network's in the answer; mt mirrored.
+
+    Only what was seen between a terminal and its first node counts: further on a relay may stand in the
+    description. The address of the terminal itself is known from its Via, or from the contact it registered.
+    """
     places, kinds = (call.near, ("offer", "answer")) if leg == "mo" else (call.far, ("answer", "offer"))
-    return places.get(kinds[0] if side == "user" else kinds[1], {})
+    own_hop = call.fewest.get("offer") == 1 if leg == "mo" else call.last_hop_seen
+    found = dict(places.get(kinds[0] if side == "user" else kinds[1], {})) if own_hop else {}
+    if side == "user" and not own_hop:
+        hosts = call.caller_hosts if leg == "mo" else (call.called_host,)
+        found |= {Endpoint(host, 0): "" for host in hosts if host}
+    return found
 
 
 def _agreed(call: _Call) -> str:

@@ -21,6 +21,8 @@ from collectors.voice.vq_report import read_vq_report
 
 MOST_WAITING = 50_000
 MOST_CALLS = 20_000
+_MOST_SEEN = 20_000
+_COPY_WITHIN_S = 0.25
 WAIT_S = 60.0  # a report waits so long for the record of its call
 _VQ_TYPES = ("application/vq-rtcpxr", "vq-rtcpxr")
 
@@ -29,7 +31,7 @@ class WithVoice:
     """A part of the assembly: the SIP part that it wraps, and `voice_slice` rows for the calls that it tells.
 
     `counts` is that of the SIP part and holds also `voice_report`, `voice_bad_<code>`, `voice_slices`,
-    `voice_unplaced` (no known call uses these addresses), `voice_overflow`.
+    `voice_unplaced` (no known call uses these addresses), `voice_duplicate`, `voice_overflow`.
     """
 
     def __init__(self, sip: Part, wait_s: float = WAIT_S) -> None:
@@ -38,6 +40,7 @@ class WithVoice:
         self._parties: dict[Endpoint, MediaParty] = {}
         self._parties_of = (-1, -1)
         self._learnt = 0
+        self._seen: OrderedDict[int, datetime] = OrderedDict()
         self._streams = RtcpStreams()
         self._wait = timedelta(seconds=wait_s)
         self._waiting: deque[tuple[datetime, StreamQuality]] = deque()
@@ -50,7 +53,7 @@ class WithVoice:
         message = sighting.message
         try:
             if isinstance(message, SipMessage):
-                self.book.take(message)
+                self.book.take(message, sighting.source)
                 self._take_sip(message, sighting.at)
             elif isinstance(message, RtcpReport):
                 self._take_rtcp(message, sighting)
@@ -71,10 +74,21 @@ class WithVoice:
             self._hold(at, stream)
 
     def _take_rtcp(self, message: RtcpReport, sighting: Sighting) -> None:
+        if self._is_copy(message.payload, sighting):
+            self.counts["voice_duplicate"] += 1
+            return
         read = read_rtcp_json if message.form == "json" else read_rtcp
         packet = read(message.payload)
         for stream in self._streams.take(packet, sighting.at, sighting.source, sighting.destination):
             self._hold(sighting.at, stream)
+
+    def _is_copy(self, payload: bytes, sighting: Sighting) -> bool:
+        key = hash((payload, sighting.source.host, sighting.destination.host))
+        before = self._seen.get(key)
+        self._seen[key] = sighting.at
+        if len(self._seen) > _MOST_SEEN:
+            self._seen.popitem(last=False)
+        return before is not None and abs((sighting.at - before).total_seconds()) < _COPY_WITHIN_S
 
     def hold(self, at: datetime, quality: StreamQuality) -> None:
         """Take what another reader (RTP of a capture) has measured."""

@@ -48,6 +48,8 @@ class StreamQuality:
     codec_rate: float | None = None
     silence: float | None = None
     max_gap: float | None = None
+    payload_bytes: int | None = None
+    """Size of the payload of most packets: tells the mode of a codec that has several."""
     burst_ratio: float = 1.0
     point: str = ""
     """Where a tap on the path counted (`s1u`, `gm`, `sbc`); "" = the receiver counted."""

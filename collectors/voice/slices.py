@@ -11,7 +11,7 @@ import polars as pl
 
 from collectors.records.schema import load_schemas
 from collectors.signalling.sighting import Endpoint
-from collectors.voice.codecs import find_codec, score
+from collectors.voice.codecs import find_codec, rate_of, score
 from collectors.voice.quality import StreamQuality
 
 SHORTEST_S, LONGEST_S = 5.0, 8.0  # records.md: a slice is 5 to 8 s
@@ -104,9 +104,10 @@ def _jitter_ms(quality: StreamQuality, codec: str) -> float | None:
 
 def _row(quality: StreamQuality, where: Place) -> dict[str, Any]:
     codec = quality.codec or where.party.codec
+    rate = quality.codec_rate or (rate_of(codec, quality.payload_bytes) if quality.payload_bytes else None)
     mos, method = quality.mos, quality.mos_method
     if mos is None and quality.loss is not None:
-        scored = score(codec, quality.codec_rate, quality.loss, burst_ratio=quality.burst_ratio)
+        scored = score(codec, rate, quality.loss, burst_ratio=quality.burst_ratio)
         mos, method = (scored.mos, "E_MODEL") if scored else (None, "")
     length = (quality.end - quality.start).total_seconds() if quality.end else None
     fits = length is not None and SHORTEST_S <= length <= LONGEST_S
@@ -125,7 +126,7 @@ def _row(quality: StreamQuality, where: Place) -> dict[str, Any]:
         "mos": None if mos is None else round(mos, 3),
         "mos_method": method or None,
         "codec": codec or None,
-        "codec_rate": quality.codec_rate,
+        "codec_rate": rate,
         "silence": quality.silence if fits else None,
         "max_gap": quality.max_gap,
     }
