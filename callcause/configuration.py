@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 from callcause.service.settings import (
     AlertSettings,
     KnowledgeSettings,
+    MetricsSettings,
     NoticeTarget,
     ServiceSettings,
     StorePlace,
@@ -61,6 +62,7 @@ class Configuration(BaseModel):
     diagnosis: DiagnosisSettings = Field(default_factory=DiagnosisSettings)
     watch: WatchSettings = Field(default_factory=WatchSettings)
     alerts: AlertSettings = Field(default_factory=AlertSettings)
+    metrics: MetricsSettings = Field(default_factory=MetricsSettings)
     notices: tuple[NoticeTarget, ...] = ()
     collect: SourceTables = Field(default_factory=SourceTables)
 

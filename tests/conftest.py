@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from presence import absent as absent
 from state.postgres_server import PostgresServer, binaries, running_server
 
 from callcause.state import Database, StateSettings
@@ -18,13 +19,6 @@ FIXED_KEY = "tests-only-key-0123456789abcdef"
 @pytest.fixture(autouse=True)
 def _fixed_pseudonym_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CALLCAUSE_PSEUDONYM_KEY", FIXED_KEY)
-
-
-def absent(reason: str) -> None:
-    """Skip with a reason on a developer's machine, fail where CI says nothing may be skipped."""
-    if os.environ.get("CALLCAUSE_NO_SKIP") and not reason.startswith("optional"):
-        pytest.fail(f"not skipped in CI: {reason}")
-    pytest.skip(reason)
 
 
 @pytest.fixture

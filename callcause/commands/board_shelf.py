@@ -9,7 +9,7 @@ import typer
 
 app = typer.Typer(help="Boards for Grafana, rules for Prometheus and Alertmanager.", no_args_is_help=True)
 Web = Annotated[str, typer.Option("--web", help="Address of callcause's web page, for links.")]
-HERE = "http://127.0.0.1:8080"
+HERE = "http://127.0.0.1:8470"
 
 
 @app.command()

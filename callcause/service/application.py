@@ -10,11 +10,11 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from callcause.service.authentication import Authentication
 from callcause.service.limits import BodyLimit, RateLimit
 from callcause.service.problem import add_handlers
-from callcause.service.routes import alerts, status, tickets
+from callcause.service.routes import alerts, metrics, status, tickets
 from callcause.service.service import Service
 from callcause.service.settings import ServiceSettings
 
-ROUTERS: tuple[APIRouter, ...] = (status.router, tickets.router, alerts.router)
+ROUTERS: tuple[APIRouter, ...] = (status.router, metrics.router, tickets.router, alerts.router)
 """Every router; one line adds one."""
 
 

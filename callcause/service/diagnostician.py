@@ -12,9 +12,10 @@ import polars as pl
 
 from callcause.configuration import Configuration
 from callcause.service.ticket_record import frame_of
-from collectors.kpi.catalogue import Catalogue, load_catalogue
+from collectors.errors import StoreError
+from collectors.kpi.catalogue import load_catalogue
 from collectors.store import Store
-from diagnosis.engine import diagnose
+from diagnosis.engine import Engine
 from diagnosis.settings import DiagnosisSettings
 from runbooks.loader import load_runbooks
 from runbooks.model import Runbooks
@@ -38,7 +39,7 @@ class Diagnostician:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="diagnosis")
         self._store: Store | None = None
         self._runbooks: Runbooks | None = None
-        self._catalogue: Catalogue | None = None
+        self._engine: Engine | None = None
 
     async def open(self) -> None:
         """Load runbooks and catalogue, open the store, diagnose once so that the first ticket is quick."""
@@ -53,6 +54,8 @@ class Diagnostician:
         """Like `diagnose`; a ticket that the engine stumbles over is told apart with its error."""
         try:
             return await self.diagnose(tickets), {}
+        except (StoreError, OSError, MemoryError):
+            raise  # nothing that one of the tickets did
         except Exception as error:  # the boundary of the engine: one ticket must not hold up the others
             if tickets.height <= 1:
                 LOG.exception("a ticket cannot be diagnosed")
@@ -83,15 +86,16 @@ class Diagnostician:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *given)
 
     def _open(self) -> None:
-        self._runbooks, self._catalogue = load_runbooks(*self._overlays), load_catalogue()
+        self._runbooks = load_runbooks(*self._overlays)
         self._settings.limits(self._runbooks)
+        self._engine = Engine(self._runbooks, load_catalogue(), self._settings)
         self._store = Store.open(self._root)
         self._diagnose(frame_of([WARMING]))
 
     def _diagnose(self, tickets: pl.DataFrame) -> list[dict[str, Any]]:
-        if self._store is None or self._runbooks is None or self._catalogue is None:
+        if self._store is None or self._engine is None:
             raise RuntimeError("the diagnostician is not open")
-        return diagnose(self._store, tickets, self._runbooks, self._catalogue, self._settings).results()
+        return self._engine.diagnose(self._store, tickets).results()
 
     def _close(self) -> None:
         if self._store is not None:

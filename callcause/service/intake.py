@@ -14,6 +14,7 @@ from callcause.service import ticket_rows as rows
 from callcause.service.authentication import Principal
 from callcause.service.problem import Problem
 from callcause.service.schedule import Counting
+from callcause.service.tally import tally_received
 from callcause.service.ticket_record import check
 from callcause.state import Database
 from callcause.state.base import utc_now
@@ -52,7 +53,9 @@ class TicketIntake:
             self._counters.add("tickets_refused", {"why": "fields"}, len(tickets))
             raise Problem(422, "nothing was taken in: fields are wrong", errors=checked.errors)
         answer = await self._database.writing(lambda s: self._write(s, checked.records, who, asked))
-        new = sum(not ticket["known"] for ticket in answer["tickets"])
+        taken = {ticket["id"] for ticket in answer["tickets"] if not ticket["known"]}
+        tally_received(self._counters, (r for r in checked.records if r["id"] in taken))
+        new = len(taken)
         self._counters.add("tickets_taken_in", {"source": "http"}, new)
         return answer
 

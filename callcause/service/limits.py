@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import OrderedDict
 from typing import Any
@@ -10,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from callcause.service.problem import Problem
 
+DRAIN_S = 5.0
 REMEMBERED = 10_000
 """Callers whose pace is remembered; of more the longest silent is forgotten, which only favours it."""
 
@@ -35,14 +37,28 @@ class BodyLimit:
             chunks.append(message.get("body", b""))
             size, more = size + len(chunks[-1]), message.get("more_body", False)
             if size > self._limit:
+                receive = receive if more else _replay(b"", receive)
                 return await self._refuse(scope, receive, send)
         return await self._app(scope, _replay(b"".join(chunks), receive), send)
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._drain(receive)
         problem = Problem(
             413, f"at most {self._limit} bytes are taken at once", headers={"Connection": "close"}
         )
         await problem.response()(scope, receive, send)
+
+    async def _drain(self, receive: Receive) -> None:
+        """Let some more come and drop it: who is still sending would not read the answer."""
+        left, more = self._limit * 4, True
+        try:
+            async with asyncio.timeout(DRAIN_S):
+                while more and left > 0:
+                    message = await receive()
+                    left -= len(message.get("body", b""))
+                    more = message.get("more_body", False)
+        except TimeoutError:
+            return
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -134,6 +134,14 @@ class AlertSettings(_Section):
     elements: int = Field(default=20, ge=1, description="elements of one group that are diagnosed")
 
 
+class MetricsSettings(_Section):
+    """What `/metrics` shows beyond counts: which cells one by one, and how many series in all."""
+
+    worst_cells: int = Field(default=100, ge=0, description="cells that are exposed because they are worst")
+    watched_cells: tuple[str, ...] = Field(default=(), description="ECGIs that are always exposed")
+    series_budget: int = Field(default=50_000, ge=1000, description="what falls over it is counted")
+
+
 class NoticeTarget(_Section):
     """Where notices go: an Apprise URL, which holds credentials and is therefore a secret."""
 

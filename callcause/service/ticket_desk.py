@@ -15,6 +15,7 @@ from callcause.service.desk import Desk
 from callcause.service.diagnostician import Diagnostician
 from callcause.service.schedule import Counting
 from callcause.service.settings import WatchSettings
+from callcause.service.tally import tally_received, tally_verdicts
 from callcause.service.ticket_record import frame_of, records_of
 from callcause.state import Database
 from callcause.state.base import utc_now
@@ -99,6 +100,7 @@ class TicketDesk(Desk):
             await self._database.writing(
                 lambda s, r=records: rows.take_in(s, r, "store", "callcause", in_store=True)  # type: ignore[misc]
             )
+            tally_received(self._counters, records_of(part))
             known.update(part["id"].to_list())
         self._seen = segments
 
@@ -157,6 +159,7 @@ class TicketDesk(Desk):
             await self._diagnose(open_ones)
 
     def _count(self, results: Sequence[rows.Contract], wrong: dict[str, str]) -> None:
+        tally_verdicts(self._counters, results)
         self._counters.add("diagnoses", {"outcome": "done"}, len(results))
         if wrong:
             self._counters.add("diagnoses", {"outcome": "failed"}, len(wrong))

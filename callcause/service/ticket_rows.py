@@ -134,7 +134,7 @@ def _write(
         contract=contract,
     )
     session.add(result)
-    session.flush([result])
+    session.flush()
     first = row.result_id is None
     row.result_id, row.diagnosed_at, row.verdict = result.id, now, contract["verdict"]
     row.category, row.top_cause, row.department = (

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 
-def alertmanager_config(url: str = "http://127.0.0.1:8080", token_file: str | None = None) -> str:
+def alertmanager_config(url: str = "http://127.0.0.1:8470", token_file: str | None = None) -> str:
     """Write the configuration that sends every alert to callcause at `url`."""
     hook: dict[str, Any] = {"url": f"{url}/alertmanager", "send_resolved": True}
     if token_file:

@@ -335,7 +335,7 @@ def alerts(catalogue: Catalogue) -> list[Alert]:
     return [*kpi_alerts(catalogue), *loop_alerts(), *service_alerts()]
 
 
-def rule_file(catalogue: Catalogue, web: str = "http://127.0.0.1:8080") -> str:
+def rule_file(catalogue: Catalogue, web: str = "http://127.0.0.1:8470") -> str:
     """Write the rule file; `web` is the address that the runbook links open."""
     groups = [
         {"name": "callcause recordings", "interval": "1m", "rules": recordings()},

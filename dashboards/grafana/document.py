@@ -33,7 +33,7 @@ _EVENTS = (
 )
 
 
-def document(board: Board, web: str = "http://127.0.0.1:8080") -> dict[str, Any]:
+def document(board: Board, web: str = "http://127.0.0.1:8470") -> dict[str, Any]:
     """Build the JSON object; `web` is the address of the web page until the viewer sets another."""
     made = (
         boards.Dashboard(str(board.title))

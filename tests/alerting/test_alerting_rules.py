@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import absent
+from presence import absent
 
 from collectors.kpi.catalogue import load_catalogue
 from collectors.kpi.model import Kpi

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from conftest import absent
 from hypothesis import given
 from hypothesis import strategies as st
+from presence import absent
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
