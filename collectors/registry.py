@@ -6,6 +6,8 @@ from typing import Any
 
 from collectors.collector import Collector, Listener
 from collectors.diameter.follower import HssLogFollower
+from collectors.files.folder import FolderCollector
+from collectors.files.sftp import SftpCollector
 from collectors.hep.listener import HepListener
 from collectors.prometheus.collector import PrometheusCollector
 from collectors.snmp.collector import SnmpCollector
@@ -14,6 +16,8 @@ from collectors.snmp.trap_listener import TrapListener
 COLLECTORS: tuple[type[Collector[Any]], ...] = (
     PrometheusCollector,
     SnmpCollector,
+    FolderCollector,
+    SftpCollector,
 )
 LISTENERS: tuple[type[Listener[Any]], ...] = (HssLogFollower, HepListener, TrapListener)
 
