@@ -33,6 +33,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--cells", type=int, default=150)
     parser.add_argument("--days", type=int, default=8)
     parser.add_argument("--tickets", type=int, default=200)
+    parser.add_argument("--variant", default="plain", help="plain, harder or perturbed")
     parser.add_argument(
         "--keep", type=Path, help="folder for the files of each seed (default: a temporary one)"
     )
@@ -66,7 +67,8 @@ def one_seed(seed: int, options: argparse.Namespace, folder: Path) -> tuple[Path
     """Truth and results of one seed, with the seconds of each step."""
     files, store, results = folder / "files", folder / "store", folder / "results.json"
     sizes = ("--cells", options.cells, "--days", options.days, "--tickets", options.tickets, "--seed", seed)
-    seconds = {"simulate": step("simulate", files, *map(str, sizes))}
+    kind = ("--variant", options.variant)
+    seconds = {"simulate": step("simulate", files, *map(str, sizes), *kind)}
     # Exit 3: the cut file and the two spoiled rows are quarantined, as they should be.
     paths = (files / "network", files / "tickets.csv")
     seconds["ingest"] = step("ingest", "--store", store, *paths, allowed=(0, 3))
@@ -106,7 +108,8 @@ def main() -> None:
             shares = f"top-1 {100 * (score.top1 or 0):.1f} %  top-3 {100 * (score.top3 or 0):.1f} %"
             print(f"seed {seed}: {shares}  {times}")
         evaluation = evaluate(*pooled(pairs, home))
-        print(f"\nall seeds ({options.seeds}; {options.cells} cells, {options.tickets} tickets each)")
+        sizes = f"{options.cells} cells, {options.tickets} tickets each"
+        print(f"\nall seeds ({options.seeds}; {options.variant} networks; {sizes})")
         print(evaluation.table())
         wrong = Counter(
             (o.truth, o.causes[0][0] if o.verdict != "cannot_tell" and o.causes else o.verdict)

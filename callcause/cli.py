@@ -43,11 +43,14 @@ def simulate(
     days: Annotated[int, typer.Option(min=1, help="Days of history.")] = 8,
     tickets: Annotated[int, typer.Option(min=1, help="Complaint tickets.")] = 60,
     seed: Annotated[int, typer.Option(help="Seed; the same seed writes the same bytes.")] = 1,
+    variant: Annotated[
+        str, typer.Option(help="plain, harder, or perturbed (drawn from the seed).")
+    ] = "plain",
 ) -> None:
     """Write a network's files as real systems write them, its complaints, and apart from them truth.csv."""
     from callcause.commands import simulating
 
-    simulating.run(folder, cells=cells, days=days, tickets=tickets, seed=seed)
+    simulating.run(folder, cells=cells, days=days, tickets=tickets, seed=seed, variant=variant)
 
 
 @app.command()

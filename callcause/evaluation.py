@@ -53,7 +53,8 @@ class Outcome:
     category: str
     verdict: str
     causes: tuple[tuple[str, float], ...]
-    missing: int
+    missing: tuple[str, ...]
+    removed: tuple[str, ...] = ()
 
     @property
     def is_cause(self) -> bool:
@@ -65,6 +66,13 @@ class Outcome:
         if not self.is_cause:
             return self.verdict == self.truth
         return self.truth in [cause for cause, _ in self.causes[:depth]]
+
+    @property
+    def names_removed(self) -> bool:
+        """Whether `missing` names what was removed; any need counts where the truth does not say what was."""
+        if not self.removed:
+            return bool(self.missing)
+        return any(_is_named(need, removed) for need in self.missing for removed in self.removed)
 
     @property
     def probability(self) -> float:
@@ -100,6 +108,18 @@ class Score:
     wrong_blame: float | None
     calibration_error: float | None
     brier: float | None
+
+
+# Roles under which the call record of a ticket is asked for.
+ROLES = {"called": "call", "calling": "call"}
+
+
+def _is_named(need: str, removed: str) -> bool:
+    """Whether a need (`call`, `call.t_100`) is the removed input: the same, its record, or a part of it."""
+    record, _, column = need.partition(".")
+    record = ROLES.get(record, record)
+    of, _, field = removed.partition(".")
+    return record == of and (not column or field in ("", "*", column))
 
 
 def _share(hits: Iterable[bool]) -> float | None:
@@ -146,7 +166,7 @@ def score(outcomes: list[Outcome]) -> Score:
         top3=_share(o.right(3) for o in outcomes),
         cannot_tell_n=len(unknown),
         cannot_tell_right=_share(o.right(1) for o in unknown),
-        cannot_tell_names_missing=_share(o.missing > 0 for o in unknown),
+        cannot_tell_names_missing=_share(o.names_removed for o in unknown),
         no_fault_n=len(fine),
         no_fault_right=_share(o.right(1) for o in fine),
         good_network_n=len(good),
@@ -299,11 +319,12 @@ def _outcome(ticket: str, row: Mapping[str, str], result: Mapping[str, Any], pat
     try:
         causes = tuple((str(c["id"]), float(c["probability"])) for c in result.get("causes") or [])
         said = str((result.get("category") or {}).get("id", ""))
-        missing = len(result.get("missing") or [])
+        missing = tuple(str(need["need"]) for need in result.get("missing") or [])
     except (TypeError, KeyError, ValueError, AttributeError) as error:
         raise UsageError(f"not a diagnosis of the contract: {error!r}", file=str(path), key=ticket) from error
     verdict = str(result.get("verdict", "none"))
-    return Outcome(ticket, group, row["cause_id"], category, said, verdict, causes, missing)
+    removed = tuple(part for part in (row.get("removed_input") or "").split(";") if part)
+    return Outcome(ticket, group, row["cause_id"], category, said, verdict, causes, missing, removed)
 
 
 def evaluate(truth: Path, results: Path) -> Evaluation:

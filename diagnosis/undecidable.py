@@ -1,9 +1,9 @@
 """Tickets whose leading cause does not decide, because a record that could overturn it is not there.
 
 Section 9, rule 8 asks for `cannot_tell` where nothing left decides. A hit may be left that shows a part only:
-that the user was not registered, but not why; why the call is made in CS, but not why that went badly; a late
-end of a call that failed before. Which those are is data: `intermediate` and `gives_way_to` of a cause, routes
-that speak against it, and the declared precedence.
+that the user was not registered, but not why; why a call is in CS, but not why that went badly; a late end of
+a call that failed before. Which those are is data: `intermediate` and `gives_way_to` of a cause, routes that
+speak against it, and the declared precedence.
 """
 
 from __future__ import annotations

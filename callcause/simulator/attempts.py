@@ -46,7 +46,10 @@ OPERATORS = ("own", "other_mobile", "fixed", "service_number")
 
 @dataclass
 class Attempts:
-    """One row per attempt: `event` befalls it, `ticket` is -1 for others, `nodes` goes by node type."""
+    """One row per attempt: `event` befalls it, `ticket` is -1 for others, `nodes` goes by node type.
+
+    `hidden`: no record of it; `removed`: inputs that its records lack, joined by `;`.
+    """
 
     time: NDArray[np.float64]
     cell: NDArray[np.int64]
@@ -62,6 +65,7 @@ class Attempts:
     peer: NDArray[np.int64]
     peer_cell: NDArray[np.int64]
     hidden: NDArray[np.bool_]
+    removed: NDArray[Any]
 
     @property
     def size(self) -> int:
@@ -141,6 +145,7 @@ def _blank(
         np.full(n, -1),
         np.full(n, -1),
         np.zeros(n, bool),
+        np.full(n, "", dtype=object),
     )
 
 
@@ -263,7 +268,8 @@ def ticket_calls(
         a.own_is_mo[row] = incident.role == "mo"
         a.operator[row] = {"other": "other_mobile"}.get(incident.fault.operator, incident.fault.operator)
         a.talk_s[row] = max(a.talk_s[row], 45.0)
-        a.hidden[row] = incident.removed == "call"
+        a.hidden[row] = incident.removed == ("call",)
+        a.removed[row] = ";".join(incident.removed)
         a.cell[row] = incident.cell
     own_on = a.own_is_mo.copy()
     _legacy_history(a, people)
@@ -316,7 +322,8 @@ def registrations(
         own.cell[row] = incident.cell
         if is_own:
             own.ticket[row], own.edge_db[row] = incident.ticket, incident.edge_db
-            own.hidden[row] = incident.removed == "registration"
+            own.hidden[row] = incident.removed == ("registration",)
+            own.removed[row] = ";".join(incident.removed)
     return joined(joined(own, others), a)
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from callcause.simulator import call_flow, csfb_flow, radio, voice_path
 from callcause.simulator.attempts import Attempts
-from callcause.simulator.legs import FLAGS, NUMBERS, TEXTS, TIMES, Columns, only
+from callcause.simulator.legs import FLAGS, NUMBERS, REMOVED, TEXTS, TIMES, Columns, only
 from callcause.simulator.state import State
 from callcause.simulator.subscribers import Population
 from callcause.simulator.topology import Network, Rows
@@ -182,19 +182,21 @@ class CallRecords:
         leg["msc_name"][~self.csfb] = None
 
     def legs(self) -> Columns:
-        """All recorded legs, in time order, with the columns of the record."""
+        """All recorded legs, in time order, with the columns of the record and `REMOVED`."""
         keep_own = ~self.attempts.hidden
         keep_peer = self.has_peer & ~self.attempts.hidden
         columns: Columns = {}
         for name in (*TEXTS[:3], "leg", *TIMES, *NUMBERS, *FLAGS, *TEXTS[4:]):
             columns[name] = np.concatenate([self.own[name][keep_own], self.peer[name][keep_peer]])
+        removed = self.attempts.removed
+        columns[REMOVED] = np.concatenate([removed[keep_own], removed[keep_peer]])
         order = np.lexsort((columns["id"].astype(str), columns["started_at"]))
         return {name: column[order] for name, column in columns.items()}
 
     def slices(self, rng: np.random.Generator) -> Columns:
         """Voice slices: of complaints and of one in five other calls, three to eight of each."""
         a = self.attempts
-        talked = (self.own["t_end"] - self.own["t_200"] > 6.0) & ~self.csfb
+        talked = (self.own["t_end"] - self.own["t_200"] > 6.0) & ~self.csfb & (a.removed != "voice_slice")
         chosen = np.flatnonzero(talked & ~a.hidden & ((a.ticket >= 0) | (rng.random(a.size) < 0.2)))
         count = np.clip((self.own["t_end"] - self.own["t_200"])[chosen] // 5, 1, 3).astype(int)
         count = np.where(a.ticket[chosen] >= 0, np.minimum(count + 3, 8), count)

@@ -14,6 +14,7 @@ from callcause.simulator.period import Period
 from callcause.simulator.subscribers import Population
 from callcause.simulator.tables import with_offset
 from callcause.simulator.topology import Network
+from callcause.simulator.variant import Variant
 
 CATEGORIES = ("registration", "access", "drop", "mos", "csfb")
 CHANNELS = ("hotline_10086", "hall", "app", "web", "sms", "account_manager")
@@ -78,6 +79,7 @@ COLUMNS = (
     "priority",
     "joint_count",
 )
+MISTAKES = {"yes": "no", "no": "yes", "4G": "2G", "2G": "4G"}
 Row = dict[str, Any]
 
 
@@ -91,11 +93,13 @@ def _category(incident: Incident, rng: np.random.Generator) -> str:
     return CATEGORIES[int(rng.integers(0, len(CATEGORIES)))] if category == "any" else category
 
 
-def _answers(incident: Incident, category: str, people: Population, rng: np.random.Generator) -> Row:
+def _answers(
+    incident: Incident, category: str, people: Population, rng: np.random.Generator, variant: Variant
+) -> Row:
     """Answers to the guided questions: what the customer sees; some are not asked, few are wrong."""
     fault = incident.fault
     answers: Row = {}
-    asked = rng.random() < 0.75
+    asked = rng.random() < variant.answered
     legacy = bool(people.legacy[people.model[incident.customer]])
     for name, value in {**USUAL[category], **SETTINGS}.items():
         usual = "absent" if legacy and name == "answer_volte_menu" else value
@@ -111,6 +115,9 @@ def _answers(incident: Incident, category: str, people: Population, rng: np.rand
         answers["answer_call_outcome"] = "connected_on_2g" if tried else "not_tried"
     if category == "csfb" and incident.event in ("csfb_no_lu", "csfb_no_redirect", "csfb_wrong_la"):
         answers["answer_call_outcome"] = "not_connected" if asked else None
+    if variant.mistaken and rng.random() < variant.mistaken:
+        name = ("answer_icon_present", "answer_rat_while_dialling")[int(rng.integers(0, 2))]
+        answers[name] = MISTAKES.get(str(answers.get(name)), answers.get(name))
     return answers
 
 
@@ -122,7 +129,12 @@ def _kind(incident: Incident) -> str:
 
 
 def _row(
-    incident: Incident, category: str, network: Network, people: Population, rng: np.random.Generator
+    incident: Incident,
+    category: str,
+    network: Network,
+    people: Population,
+    rng: np.random.Generator,
+    variant: Variant,
 ) -> Row:
     fault, cell = incident.fault, incident.cell
     language = "zh" if rng.random() < 0.6 else "en"
@@ -132,7 +144,7 @@ def _row(
         if category != "other"
         else symptom("other", fault.cause, "out_of_scope", "mo", language, rng)
     )
-    occurred = incident.at + float(rng.normal(0, 100)) + 20.0
+    occurred = incident.at + float(rng.normal(0, variant.clock_s)) + 20.0
     received = incident.at + float(rng.uniform(900, 14_000))
     tells_cell = rng.random() < 0.55
     row: Row = dict.fromkeys(COLUMNS)
@@ -164,7 +176,7 @@ def _row(
         "priority": "P3",
         "joint_count": 1,
     }
-    row |= _answers(incident, category, people, rng)
+    row |= _answers(incident, category, people, rng, variant)
     if fault.text == "incomplete":
         for gap in (("msisdn",), ("occurred_at",), ("place_text", "ecgi", "tac", "latitude", "longitude"))[
             int(rng.integers(0, 3))
@@ -174,16 +186,23 @@ def _row(
 
 
 def write_tickets(
-    incidents: list[Incident], network: Network, people: Population, period: Period, rng: np.random.Generator
+    incidents: list[Incident],
+    network: Network,
+    people: Population,
+    period: Period,
+    rng: np.random.Generator,
+    variant: Variant = Variant(),  # noqa: B008 - frozen
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Table `ticket` in order of intake, and the truth."""
     rows, truth = [], []
     for incident in incidents:
         category = _category(incident, rng)
-        rows.append(_row(incident, category, network, people, rng))
-        cause = "cannot_tell" if incident.removed else incident.fault.cause
+        rows.append(_row(incident, category, network, people, rng, variant))
+        cause = "cannot_tell" if incident.undecidable else incident.fault.cause
         named = "" if incident.fault.text in ("incomplete",) else category
-        removed = incident.removed or ("call;registration" if incident.fault.text == "no_record" else "")
+        removed = ";".join(incident.removed) or (
+            "call;registration" if incident.fault.text == "no_record" else ""
+        )
         truth.append(
             {
                 "ticket_id": ticket_id(incident),

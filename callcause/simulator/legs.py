@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 Columns = dict[str, NDArray[Any]]
 Mask = NDArray[np.bool_]
 
+REMOVED = "removed"  # column beside those of a record: inputs that this record lacks, joined by `;`
 TIMES = (
     "started_at",
     "t_100",

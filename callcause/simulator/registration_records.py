@@ -7,7 +7,7 @@ import numpy as np
 from callcause.simulator import registration_flow as flow
 from callcause.simulator.attempts import Attempts
 from callcause.simulator.call_records import NAMED, access_info, node_names, set_radio
-from callcause.simulator.legs import Columns, Mask, only
+from callcause.simulator.legs import REMOVED, Columns, Mask, only
 from callcause.simulator.state import State
 from callcause.simulator.subscribers import Population
 from callcause.simulator.topology import Network
@@ -28,7 +28,7 @@ NAMES = (
 def registration_records(
     a: Attempts, network: Network, people: Population, state: State, rng: np.random.Generator
 ) -> Columns:
-    """Columns of record `registration` in time order; hidden rows are left out."""
+    """Columns of record `registration` and `REMOVED` in time order; hidden rows are left out."""
     c = flow.run_registrations(a.time, a.event, rng)
     radio: Columns = {}
     set_radio(radio, network, state, a.cell, a.time, a.edge_db, rng)
@@ -53,6 +53,7 @@ def registration_records(
     order = np.argsort(a.time, kind="stable")
     order = order[~a.hidden[order]]
     c["id"] = np.array([f"RG-{900_000 + i}" for i in range(a.size)], dtype=object)
+    c[REMOVED] = a.removed
     head = ["id", "started_at", "ended_at", "imsi"]
     return {name: c[name][order] for name in [*head, *[n for n in c if n not in head]]}
 

@@ -28,6 +28,8 @@ from callcause.simulator.subscribers import Population, build_population
 from callcause.simulator.tables import frame, spoiled, write_csv, write_parquet
 from callcause.simulator.topology import Network, build_network
 from callcause.simulator.traffic import hourly_profile
+from callcause.simulator.variant import variant_of
+from callcause.simulator.writer import Writer
 from callcause_error import UsageError
 
 
@@ -48,10 +50,12 @@ def simulate(
     tickets: int = 60,
     seed: int = 1,
     period: Period | None = None,
+    variant: str = "plain",
 ) -> Path:
     """Write network files to `folder/network`, complaints to `tickets.csv`, the truth to `truth.csv`.
 
-    The same arguments give the same bytes. Raises UsageError for sizes that make no network.
+    The same arguments give the same bytes. `variant`: how kind the network is (module variant). Raises
+    UsageError for sizes that make no network and for an unknown variant.
     """
     for name, value, least in (
         ("cells", cells, 6),
@@ -64,26 +68,28 @@ def simulate(
     folder = Path(folder)
     period = period or default_period(days)
     streams = Streams(seed)
+    kind = variant_of(variant, streams["variant"])
     profile = hourly_profile(period.hours, period.start.weekday())
     network = build_network(cells, tickets, period, streams["network"])
     people = build_population(cells, tickets, streams["people"])
-    state = build_state(network, profile, streams["state"])
-    incidents, places = plan(network, period, tickets, profile, streams["plan"])
-    inject(incidents, network, people, state, streams["inject"])
+    state = build_state(network, profile, streams["state"], kind.noise)
+    incidents, places = plan(network, period, tickets, profile, streams["plan"], kind)
+    inject(incidents, network, people, state, streams["inject"], kind.effect)
     spread_to_clients(network, state)
     serving = assign_nodes(network, people, streams["nodes"])
     steer_customers(incidents, places, network, people, serving)
-    _write_records(folder / "network", network, people, state, incidents, serving, period, streams)
-    _write_inventory(folder / "network", network, people, incidents, period, streams)
-    _write_performance(folder / "network", network, state, period, streams)
-    table, truth = write_tickets(incidents, network, people, period, streams["tickets"])
+    writer = Writer(folder / "network", kind)
+    _write_records(writer, network, people, state, incidents, serving, period, streams)
+    _write_inventory(writer, network, people, incidents, period, streams)
+    _write_performance(writer, network, state, incidents, period, streams)
+    table, truth = write_tickets(incidents, network, people, period, streams["tickets"], kind)
     write_csv(table, folder / "tickets.csv")
     write_csv(truth, folder / "truth.csv")
     return folder
 
 
 def _write_records(
-    folder: Path,
+    writer: Writer,
     network: Network,
     people: Population,
     state: State,
@@ -99,16 +105,14 @@ def _write_records(
     )
     records = CallRecords(calls, network, people, state, rng)
     legs = records.legs()
-    write_csv(
-        _with_bad_rows(frame(legs, period), "final_status", "48O", people), folder / "records" / "call.csv"
-    )
-    write_parquet(frame(records.slices(streams["voice"]), period), folder / "records" / "voice_slice.parquet")
+    writer.records("call", frame(legs, period), lambda t: _with_bad_rows(t, "final_status", "48O", people))
+    writer.slices(frame(records.slices(streams["voice"]), period))
     attempts = registrations(
         calls, network, people, incidents, period, state.profile, serving, streams["registrations"]
     )
     table = registration_records(attempts, network, people, state, streams["registration records"])
-    registered = _with_bad_rows(frame(table, period), "rsrp", "n/a dBm", people)
-    write_csv(registered, folder / "records" / "registration.csv")
+    registered = frame(table, period)
+    writer.records("registration", registered, lambda t: _with_bad_rows(t, "rsrp", "n/a dBm", people))
 
 
 def _with_bad_rows(table: pl.DataFrame, column: str, text: str, people: Population) -> pl.DataFrame:
@@ -119,34 +123,40 @@ def _with_bad_rows(table: pl.DataFrame, column: str, text: str, people: Populati
 
 
 def _write_inventory(
-    folder: Path,
+    writer: Writer,
     network: Network,
     people: Population,
     incidents: list[Incident],
     period: Period,
     streams: Streams,
 ) -> None:
-    home = folder / "inventory"
-    write_csv(inventory.cell_table(network, period), home / "cell.csv")
-    write_csv(inventory.neighbour_table(network, period), home / "neighbour.csv")
-    write_csv(inventory.node_table(network), home / "node.csv")
-    write_csv(inventory.subscriber_table(people, period), home / "subscriber.csv")
-    write_csv(inventory.model_table(people, period), home / "device_model.csv")
-    write_csv(inventory.volume_table(network, float(len(incidents))), home / "ticket_volume.csv")
-    write_csv(
-        inventory.alarm_table(incidents, network, period, streams["alarms"]), folder / "events" / "alarm.csv"
+    unlisted = network.cells["ecgi"][[i.cell for i in incidents if i.removed == ("neighbour",)]]
+    unknown = people.columns["imsi"][[i.customer for i in incidents if i.removed == ("subscriber",)]]
+    writer.table("inventory", "cell", inventory.cell_table(network, period))
+    writer.table(
+        "inventory", "neighbour", inventory.neighbour_table(network, period), "source_ecgi", unlisted
     )
-    write_csv(
-        inventory.change_table(incidents, network, period, streams["changes"]),
-        folder / "events" / "change.csv",
-    )
+    writer.table("inventory", "node", inventory.node_table(network))
+    writer.table("inventory", "subscriber", inventory.subscriber_table(people, period), "imsi", unknown)
+    writer.table("inventory", "device_model", inventory.model_table(people, period))
+    writer.table("inventory", "ticket_volume", inventory.volume_table(network, float(len(incidents))))
+    alarms = inventory.alarm_table(incidents, network, period, streams["alarms"])
+    writer.table("events", "alarm", alarms)
+    writer.table("events", "change", inventory.change_table(incidents, network, period, streams["changes"]))
 
 
 def _write_performance(
-    folder: Path, network: Network, state: State, period: Period, streams: Streams
+    writer: Writer,
+    network: Network,
+    state: State,
+    incidents: list[Incident],
+    period: Period,
+    streams: Streams,
 ) -> None:
-    rng = streams["samples"]
-    for day, samples in pm_files.write_cells(network, state, period, folder / "pm", streams["pm"]):
+    folder, rng = writer.folder, streams["samples"]
+    dark = pm_files.dark_hours(incidents, network.size, period.hours)
+    kind = pm_files.PmKind(writer.variant.pm_trouble, writer.variant.vendor_names, dark)
+    for day, samples in pm_files.write_cells(network, state, period, folder / "pm", streams["pm"], kind):
         table = sample_tables.cell_kpi(network, day, samples, state, period, rng)
         write_parquet(table, folder / "samples" / f"cell_kpi_{day:02d}.parquet")
     pm_files.write_nodes(network, state, period, folder / "pm", streams["node pm"])

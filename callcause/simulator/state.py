@@ -111,17 +111,24 @@ class State:
 
 
 def _grid(mean: float, spread: float, noise: float, shape: tuple[int, int], rng: np.random.Generator) -> Grid:
+    """Draw the level of each object and its noise from hour to hour; never far below a positive mean."""
     level = mean + spread * rng.standard_normal((shape[0], 1))
     grid = level + noise * rng.standard_normal(shape)
     return np.maximum(grid, mean * 0.2) if mean > 0 else np.asarray(grid, dtype=np.float64)
 
 
-def build_state(network: Network, profile: Grid, rng: np.random.Generator) -> State:
-    """Healthy state of every cell and node, each with its own level and noise."""
+def build_state(network: Network, profile: Grid, rng: np.random.Generator, noise: float = 1.0) -> State:
+    """Healthy state of every cell and node, each with its own level and noise; `noise` scales both."""
     shape = (network.size, len(profile))
-    cell = {name: _grid(*spec, shape, rng) for name, spec in CELL_QUANTITIES.items()}
+    cell = {
+        name: _grid(mean, noise * spread, noise * hourly, shape, rng)
+        for name, (mean, spread, hourly) in CELL_QUANTITIES.items()
+    }
     nodes = (len([n for n in network.nodes if n.node_type != "enb"]), len(profile))
-    node = {name: _grid(*spec, spec[1] / 2, nodes, rng) for name, spec in NODE_QUANTITIES.items()}
+    node = {
+        name: _grid(mean, noise * spread, noise * spread / 2, nodes, rng)
+        for name, (mean, spread) in NODE_QUANTITIES.items()
+    }
     return State(cell, node, profile)
 
 

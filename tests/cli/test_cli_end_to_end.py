@@ -181,7 +181,8 @@ def test_evaluate_prints_the_figures_per_category(network: Path) -> None:
 
 
 def test_worst_lists_cells_with_their_baseline(network: Path) -> None:
-    kpis = ("rrc_reestablishment_share", "ul_interference_per_prb", "prb_utilisation")
+    kpis = ("rrc_reestablishment_share", "ul_interference_per_prb", "prb_utilisation", "mr_coverage_ratio")
+    kpis += ("erab_drop_ratio_qci1_cell", "erab_setup_success_ratio_qci1", "pdcp_discard_ratio_dl_qci1")
     lists = [callcause("worst", "--store", network / "store", "--kpi", kpi).stdout for kpi in kpis]
     assert all("baseline" in text for text in lists)
     assert any(re.search(r"\d{3}-\d{2}-\d+-\d+", text) for text in lists)

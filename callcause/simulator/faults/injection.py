@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 
 from callcause.simulator.faults import ALL, Fault
 from callcause.simulator.period import DAY_S, Period
+from callcause.simulator.removal import CELL_COUNTERS, Inputs, decisive_inputs, has_counters
 from callcause.simulator.state import State, overlap_of_hours
 from callcause.simulator.subscribers import Population
 from callcause.simulator.topology import Network, gsm_arfcn
+from callcause.simulator.variant import Variant
 
 QUIET_H = (5.2, 6.8)
 GUARD_S = 2.6 * 3600
-REMOVED_SHARE = 0.12
+COUNTERS_REMOVED = 0.5  # of the tickets that may lose an input: how many lose counters that do not decide
 
 
 @dataclass
@@ -35,17 +37,28 @@ class Incident:
     node: int
     role: str
     edge_db: float
-    removed: str
+    removed: Inputs = ()
 
     @property
     def customer(self) -> int:
         """Row of the subscriber: customers stand first, in the order of the tickets."""
         return self.ticket
 
+    @property
+    def undecidable(self) -> bool:
+        """Whether what was removed leaves nothing that decides."""
+        return bool(self.removed) and self.removed != (CELL_COUNTERS,)
 
-def deal(tickets: int, rng: np.random.Generator) -> list[Fault]:
-    """Deal a fault to each ticket: one of each cause before any repeats (in random order), then by weight."""
+
+def deal(tickets: int, rng: np.random.Generator, mix: float = 0.0) -> list[Fault]:
+    """Deal a fault to each ticket: one of each cause before any repeats (in random order), then by weight.
+
+    With a `mix` the weights themselves are drawn and some causes may not come at all.
+    """
     weights = np.array([f.weight for f in ALL])
+    if mix > 0:
+        weights = weights * np.exp(mix * rng.standard_normal(len(ALL)))
+        return [ALL[int(i)] for i in rng.choice(len(ALL), tickets, p=weights / weights.sum())]
     order: list[int] = []
     while len(order) < tickets:
         order += [int(i) for i in np.argsort(-np.log(rng.random(len(ALL))) / weights)]
@@ -131,15 +144,20 @@ class Places:
 
 
 def plan(
-    network: Network, period: Period, tickets: int, profile: NDArray[np.float64], rng: np.random.Generator
+    network: Network,
+    period: Period,
+    tickets: int,
+    profile: NDArray[np.float64],
+    rng: np.random.Generator,
+    variant: Variant = Variant(),  # noqa: B008 - frozen
 ) -> tuple[list[Incident], Places]:
     """All incidents. Places with a fault are given out first, so that the others keep clear of them."""
     places = Places(network, rng)
-    faults = deal(tickets, rng)
+    faults = deal(tickets, rng, variant.mix)
     incidents: dict[int, Incident] = {}
     ranked = sorted(range(tickets), key=lambda i: _rank(faults[i]))
     for ticket in ranked:
-        incidents[ticket] = _place(ticket, faults[ticket], places, period, tickets, profile)
+        incidents[ticket] = _place(ticket, faults[ticket], places, period, profile, (tickets, variant))
     return [incidents[i] for i in range(tickets)], places
 
 
@@ -164,9 +182,14 @@ def _is_outage(fault: Fault) -> bool:
 
 
 def _place(
-    ticket: int, fault: Fault, places: Places, period: Period, tickets: int, profile: NDArray[np.float64]
+    ticket: int,
+    fault: Fault,
+    places: Places,
+    period: Period,
+    profile: NDArray[np.float64],
+    kind: tuple[int, Variant],
 ) -> Incident:
-    rng, network = places.rng, places.network
+    rng, network, (tickets, variant) = places.rng, places.network, kind
     at = _when(fault, period, profile, tickets, rng)
     for _ in range(24 if fault.text == "no_record" else 0):
         if places.calm(at):
@@ -185,19 +208,18 @@ def _place(
         pool = network.nodes[node].pool if fault.node_type == "mme" else ""
     cell = places.faulty_cell(_closes_site(fault)) if fault.scope == "cell" else places.good_cell(pool)
     role = fault.role if fault.role != "any" else ("mo", "mt")[int(rng.random() < 0.35)]
-    plain = not (fault.user or fault.config or fault.changes or fault.alarms or fault.answers)
+    event = str(rng.choice(list(fault.event)))
     # Near an incident a ticket without its own record could as well belong to that: no truth.
-    hidden = plain and places.calm(at) and rng.random() < REMOVED_SHARE
-    removed = fault.decisive if hidden else ""
+    removed = _removed(fault, event, rng) if rng.random() < variant.removed and places.calm(at) else ()
     return Incident(
         ticket,
         fault,
-        str(rng.choice(list(fault.event))),
+        event,
         at,
         start,
         end,
         float(rng.uniform(0.25, 1.0)),
-        float(rng.uniform(*fault.hazard)),
+        float(min(1.0, variant.effect * rng.uniform(*fault.hazard))),
         cell,
         node,
         role,
@@ -206,12 +228,26 @@ def _place(
     )
 
 
+def _removed(fault: Fault, event: str, rng: np.random.Generator) -> Inputs:
+    """Choose what the ticket loses: an input that decides, or counters of the cell, which do not alone."""
+    plain = not (fault.user or fault.config or fault.changes or fault.alarms or fault.answers)
+    options = [o for o in decisive_inputs(fault, event) if plain or o in (("subscriber",), ("neighbour",))]
+    if options:
+        return options[int(rng.integers(0, len(options)))]
+    return (CELL_COUNTERS,) if has_counters(fault) and rng.random() < COUNTERS_REMOVED else ()
+
+
 def inject(
-    incidents: list[Incident], network: Network, people: Population, state: State, rng: np.random.Generator
+    incidents: list[Incident],
+    network: Network,
+    people: Population,
+    state: State,
+    rng: np.random.Generator,
+    effect: float = 1.0,
 ) -> None:
-    """Change state, configuration, neighbours and subscriptions as the incidents say."""
+    """Change state (scaled by `effect`), configuration, neighbours and subscriptions as the incidents say."""
     for incident in incidents:
-        _change_state(incident, state)
+        _change_state(incident, state, effect)
         fault = incident.fault
         for column, choices in fault.config.items():
             network.cells[column] = _assigned(network.cells[column], incident.cell, _pick(choices, rng))
@@ -235,12 +271,14 @@ def _assigned(column: NDArray[Any], row: int, value: Any) -> NDArray[Any]:
     return column
 
 
-def _change_state(incident: Incident, state: State) -> None:
+def _change_state(incident: Incident, state: State, effect: float) -> None:
     """Add the change for the share of each hour that the fault covers (whole for the radio of a cell)."""
-    share = overlap_of_hours(incident.start, incident.end, state.hours)
+    share = effect * overlap_of_hours(incident.start, incident.end, state.hours)
     for name, (low, high) in incident.fault.cell.items():
         level = low + incident.strength * (high - low)
-        state.cell[name][incident.cell] += level * share
+        # A function that is switched off is off: a share of users cannot be weaker than that.
+        whole = share / effect if name == "volte_off" else share
+        state.cell[name][incident.cell] += level * whole
     for name, (low, high) in incident.fault.node.items():
         state.node[name][incident.node] += (low + incident.strength * (high - low)) * share
 
