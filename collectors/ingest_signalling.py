@@ -13,6 +13,7 @@ from collectors.capture.read import read_capture
 from collectors.diameter.hss_log_file import read_hss_log
 from collectors.records import Pseudonymiser, load_rows
 from collectors.records.rows import bad_rows
+from collectors.signalling.frames import by_seen_columns
 
 SIGNALLING = ("hss_log", "capture")
 """Kinds of file that `read_signalling` reads."""
@@ -48,11 +49,12 @@ def _checked(
     reader: Pseudonymiser,
     country_code: str,
 ) -> SignallingFile:
-    frames, refused = {}, [bad_rows(), bad]
-    for kind, rows in clear.items():
+    frames: dict[str, pl.DataFrame] = {}
+    refused = [bad_rows(), bad]
+    for kind, rows in by_seen_columns(dict(clear)):
         if rows.height:
             loaded = load_rows(kind, rows, source=str(path), pseudonymiser=reader, country_code=country_code)
-            frames[kind] = loaded.good
+            frames[kind] = pl.concat([frames[kind], loaded.good]) if kind in frames else loaded.good
             # Rows that were never lines: their number would mislead.
             refused.append(loaded.bad.with_columns(line=pl.lit(None, pl.Int64)))
     return SignallingFile(frames, pl.concat(refused), counts)

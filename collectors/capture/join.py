@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
@@ -12,7 +11,8 @@ from typing import Any
 import polars as pl
 
 from collectors.capture.access import IMS_APN, QCI_SIGNALLING, QCI_VOICE, AccessPart, Bearer, User
-from collectors.records.schema import load_schemas
+from collectors.records.schema import ABSENT, load_schemas
+from collectors.signalling.frames import frame_of
 from collectors.signalling.sighting import DiameterMessage, Sighting
 
 Row = dict[str, Any]
@@ -74,7 +74,9 @@ def joined(
     registrations = [
         _registration(row, access, _rows(frames, "diameter_answer")) for row in _rows(frames, "registration")
     ]
-    registrations += _without_sip(registrations, access)
+    # What an attach without REGISTER did not reach did not happen: its SIP columns are empty, not unknown.
+    unreached = dict.fromkeys(name for row in registrations for name in row)
+    registrations += [unreached | row for row in _without_sip(registrations, access)]
     made = {"call": _frame("call", calls), "registration": _frame("registration", registrations)}
     return {**frames, **{kind: frame for kind, frame in made.items() if frame.height}}
 
@@ -84,25 +86,19 @@ def _rows(frames: dict[str, pl.DataFrame], kind: str) -> list[Row]:
     if frame is None:
         return []
     key = load_schemas()[kind].key_fields
-    return frame.unique(subset=key, keep="last", maintain_order=True).to_dicts()
+    rows = frame.unique(subset=key, keep="last", maintain_order=True).to_dicts()
+    for row in rows:
+        for name in row.pop(ABSENT, None) or ():
+            row.pop(name, None)
+    return rows
 
 
 def _frame(kind: str, rows: list[Row]) -> pl.DataFrame:
-    """Make a frame of the columns that some row has; identities stay in clear until the sink."""
+    """Make a frame; what a row does not have is absent in it. Identities stay in clear until the sink."""
     if not rows:
         return pl.DataFrame()
-    schema = load_schemas()[kind]
-    needed = set(schema.required_columns)
-    names = [name for name in schema.field_names if name in needed or any(name in row for row in rows)]
-    types = {name: schema.field(name).dtype for name in names}
-    columns = {name: [_plain(row.get(name), types[name]) for row in rows] for name in names}
-    return pl.DataFrame(columns, schema_overrides=types, strict=False)
-
-
-def _plain(value: Any, dtype: pl.DataType) -> Any:
-    if isinstance(value, list) and dtype == pl.String():
-        return json.dumps(value, ensure_ascii=False)
-    return value
+    needed = dict.fromkeys(load_schemas()[kind].required_columns)
+    return frame_of(kind, [needed | row for row in rows])
 
 
 # --- calls

@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from collectors.capture.access import AccessPart
+from collectors.capture.header import check_header
 from collectors.capture.join import PolicyPart, joined
 from collectors.capture.packets import read_packets
 from collectors.capture.rtp import FIELDS, RtpReader
@@ -18,6 +19,7 @@ from collectors.capture.tshark import Bounds, running
 from collectors.diameter.transactions import DiameterTransactions
 from collectors.errors import BadFile
 from collectors.signalling.assembly import Assembly, Frames
+from collectors.signalling.frames import joined as together
 from collectors.signalling.settings import SignallingSettings
 from collectors.signalling.sip import SipPart
 from collectors.voice.part import WithVoice
@@ -27,10 +29,6 @@ _FILTER = "(sip || diameter || s1ap || gtpv2 || rtcp) && !icmp && !icmpv6"
 _TREES = "frame s1ap gtpv2"  # the other protocols are read from their bytes
 _TABLE = ("-T", "fields", *(part for name in FIELDS for part in ("-e", name)))
 _DECODED = ("-Y", _FILTER, "-T", "json", "-x", "-J", _TREES)
-_MAGIC = (
-    *(b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\xc3\xd4", b"\x4d\x3c\xb2\xa1", b"\xa1\xb2\x3c\x4d"),  # pcap, us and ns
-    b"\x0a\x0d\x0d\x0a",  # pcapng section header
-)
 _STEP = timedelta(seconds=1)
 
 
@@ -46,16 +44,12 @@ class Capture:
     packets: int
 
 
-def is_capture(head: bytes) -> bool:
-    """Whether these are the first bytes of a pcap or pcapng file."""
-    return head.startswith(_MAGIC)
-
-
 def read_capture(
     path: Path, *, settings: SignallingSettings | None = None, bounds: Bounds | None = None
 ) -> Capture:
     """Read a capture file, plain or gzip; BadFile where it cannot be taken in (see `tshark.running`)."""
     bounds = bounds or Bounds()
+    check_header(path)
     counts: Counter[str] = Counter()
     rtp = RtpReader()
     with running(path, _TABLE, bounds) as run:
@@ -102,7 +96,7 @@ def _assembled(
         voice.hold(quality.end or quality.start, quality)
     frames.append(assembly.rest())
     counts["undecoded"] = len(undecoded)
-    whole = joined(_together(frames), access, policy, voice.book.user_hosts)
+    whole = joined(together(frames), access, policy, voice.book.user_hosts)
     whole = _silence_after_answer(whole, counts)
     counts.update(assembly.counts)
     return whole
@@ -119,11 +113,3 @@ def _silence_after_answer(frames: Frames, counts: Counter[str]) -> Frames:
     kept = voice.join(answered, on="call_id", how="left", maintain_order="left").filter(~(silent & early))
     counts["silence_before_answer"] += voice.height - kept.height
     return {**frames, "voice_slice": kept.drop("t_200")}
-
-
-def _together(frames: list[Frames]) -> Frames:
-    kinds = sorted({kind for some in frames for kind in some})
-    return {
-        kind: pl.concat([some[kind] for some in frames if kind in some], how="diagonal_relaxed")
-        for kind in kinds
-    }

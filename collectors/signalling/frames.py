@@ -32,7 +32,7 @@ def frame_of(kind: str, rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
 
 
 def _value(value: Any, field_type: str) -> Any:
-    if field_type == "list_object" and value is not None:
+    if field_type == "list_object" and value is not None and not isinstance(value, str):
         return json.dumps(value, ensure_ascii=False, sort_keys=True)
     return value
 
@@ -65,7 +65,7 @@ def _concat(frames: list[pl.DataFrame]) -> pl.DataFrame:
 
 
 def _marked(frame: pl.DataFrame, unseen: list[str]) -> pl.DataFrame:
-    more = pl.lit(pl.Series([unseen], dtype=pl.List(pl.String)))
-    given = pl.col(ABSENT).fill_null([]) if ABSENT in frame.columns else None
-    value = more if given is None else given.list.concat(more.first())
-    return frame.with_columns(value.alias(ABSENT))
+    """Add columns to what the rows of a frame could not know."""
+    given = frame[ABSENT].to_list() if ABSENT in frame.columns else [[]] * frame.height
+    absent = [[*(names or ()), *unseen] for names in given]
+    return frame.with_columns(pl.Series(ABSENT, absent, dtype=pl.List(pl.String)))
