@@ -28,7 +28,7 @@ _Entries = dict[str, tuple[Kpi, LocatedYaml, tuple[object, ...]]]
 """Each KPI with the file and the place in it that its last entry has."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Catalogue:
     """All KPIs (with each of several values as a KPI of its own) and the rules of their counters."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 import polars as pl
 
@@ -26,10 +27,16 @@ def kpi_columns(
     """
     ids = tuple(catalogue.computed_ids if kpi_ids is None else kpi_ids)
     kpis = [catalogue.kpi(kpi_id) for kpi_id in ids]
-    names = wide.lazy().collect_schema().names()
+    names = tuple(wide.lazy().collect_schema().names())
     frame = _with_inputs(wide.lazy(), kpis)
-    columns = [expr for kpi in kpis for expr in _columns_of(kpi, names)]
+    columns = _all_columns(catalogue, ids, names)
     return frame.select(*(key for key in KEYS if key in names), *columns).collect()
+
+
+@lru_cache(maxsize=64)
+def _all_columns(catalogue: Catalogue, ids: tuple[str, ...], names: tuple[str, ...]) -> tuple[pl.Expr, ...]:
+    """Columns of many KPIs; the same are asked for again and again."""
+    return tuple(expr for kpi_id in ids for expr in _columns_of(catalogue.kpi(kpi_id), names))
 
 
 def _with_inputs(frame: pl.LazyFrame, kpis: Sequence[Kpi]) -> pl.LazyFrame:

@@ -81,8 +81,10 @@ def _bad_masks(
     raw: pl.DataFrame, typed: pl.DataFrame, fields: Sequence[RecordField]
 ) -> Iterator[tuple[str, pl.Series]]:
     for field in fields:
-        empty = typed[field.name].is_null()
-        if empty.any():
+        nulls = typed[field.name].null_count()
+        # A text that is null casts to null, so as many nulls as before means that every text could be read.
+        if nulls and (field.must_be_filled or nulls > raw[field.name].null_count()):
+            empty = typed[field.name].is_null()
             bad = (
                 empty
                 if field.must_be_filled
@@ -114,7 +116,7 @@ def _report(raw: pl.DataFrame, masks: dict[str, pl.Series], fields: Sequence[Rec
     parts = [bad_rows()]
     for key, mask in masks.items():
         field = by_name[key.removesuffix(">")]
-        rows = raw.filter(mask).select(LINE, text=filled(field.name))
+        rows = raw.select(LINE, field.name).filter(mask).select(LINE, text=filled(field.name))
         reason = _order_text(field) if key.endswith(">") else expectation(field)
         told = pl.when(pl.col("text").is_null()).then(pl.lit("must not be empty")).otherwise(pl.lit(reason))
         shown = reportable(pl.col("text"), field).fill_null("")

@@ -1,4 +1,4 @@
-"""Recent segments into shards: all but the newest hours are sorted by shard, then each shard is merged."""
+"""Recent segments into shards: their rows are sorted by shard, then each shard is merged once."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Compaction:
 
     def run(self, recent: Sequence[Segment]) -> None:
         """Rewrite the shards that these segments fall into."""
-        newest = newest_us(recent)
+        newest = newest_us(recent) if self._kind == HOURLY else None
         cut = None if newest is None else (newest - KEEP_US) // KEEP_US * KEEP_US
         runs = []
         for rows in self._chunks(recent):
@@ -94,12 +94,10 @@ class Compaction:
 
     def _keep(self, rows: pl.DataFrame) -> None:
         """Write the newest hours as a recent segment."""
-        part = RECENT
-        if self._kind == HOURLY:
-            part = hours.recent_part(self._number)
-            self._number += 1
-            rows = hours.with_nan(rows.unique(hours.HOUR, keep="last", maintain_order=True))
-        self._context.append(self._kind, part, rows.sort("entity", "period_start", maintain_order=True), ())
+        part = hours.recent_part(self._number)
+        self._number += 1
+        rows = hours.with_nan(rows.unique(hours.HOUR, keep="last", maintain_order=True)).sort(hours.HOUR)
+        self._context.append(self._kind, part, rows, ())
 
 
 class _Run:

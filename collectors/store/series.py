@@ -153,7 +153,8 @@ def kpis(
         found = _laid_over(found, _as_given(given, catalogue))
     columns = [c for kpi in kpi_ids for c in (kpi, f"{kpi}__n")]
     missing = [pl.lit(None, pl.Float64).alias(c) for c in columns if c not in found.columns]
-    return found.with_columns(missing).select(*KEY, *columns).sort(KEY)
+    found = (found.with_columns(missing) if missing else found).select(*KEY, *columns)
+    return found.sort(KEY) if given.height or len(set(entities)) > 1 else found
 
 
 def _has_samples(ledger: Ledger) -> bool:

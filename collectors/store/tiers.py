@@ -1,8 +1,8 @@
 """The recent tier: small segments are merged into larger ones, and seldom all of them into shards.
 
 Segments grow by merging neighbours of like size, so that few are open at a time and a row is rewritten about
-as often as the logarithm of the store says. Once the recent tier is a share of the merged one, all of it but
-the newest hours goes into the shards: a shard's file is read and written once for many rows.
+as often as the logarithm of the store says. Once the recent tier is a share of the merged one, it goes into
+the shards, all but the newest hourly KPIs: a shard's file is read and written once for many rows.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ MOST_SEGMENTS = 8
 LARGE_ROWS = 400_000  # such a segment waits for its shards
 COMPACT_ROWS = 250_000  # fewer recent rows than this stay recent
 SHARE = 4  # recent rows go into the shards when they are more than one in SHARE of the rows there
-KEEP_US = 3 * 3_600_000_000  # the newest hours, which come again with every late file
+KEEP_US = 3 * 3_600_000_000  # the newest hourly KPIs, which the sums over the network read again and again
 
 
 def to_merge(segments: Sequence[Segment]) -> list[Segment]:
