@@ -140,6 +140,28 @@ def check(file: Annotated[Path, typer.Argument(help="TOML configuration.")]) -> 
     raise typer.Exit(serving.check(file))
 
 
+@app.command()
+def backup(
+    config: Annotated[Path, typer.Option("--config", help="TOML configuration of the service.")],
+    folder: Annotated[Path, typer.Argument(help="New folder for the backup.")],
+) -> None:
+    """Back up the store and the state database while the service runs."""
+    from callcause.commands import backup as work
+
+    typer.echo(work.backup(config, folder), err=True)
+
+
+@app.command()
+def restore(
+    config: Annotated[Path, typer.Option("--config", help="TOML configuration of the service.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of a backup.")],
+) -> None:
+    """Bring a backup back to where the configuration points; nothing is overwritten."""
+    from callcause.commands import backup as work
+
+    typer.echo(work.restore(config, folder), err=True)
+
+
 def main() -> None:
     """Run the command line; every error of ours ends as one message and its exit status."""
     try:
