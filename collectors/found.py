@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from callcause_error import UsageError
-from collectors.capture.read import is_capture
+from collectors.capture.header import is_capture
 from collectors.diameter.hss_log import is_hss_log
 from collectors.errors import BadFile
 from collectors.pm.source import sniff

@@ -48,13 +48,12 @@ class TsharkRun:
     _timed_out: threading.Event = field(default_factory=threading.Event)
 
 
-def find_tshark() -> str:
-    """Return the path of tshark; BadFile `tshark_missing` says how to install it."""
+def find_tshark(path: Path) -> str:
+    """Return the path of tshark for a capture; BadFile `tshark_missing` says how to install it."""
     found = shutil.which("tshark")
     if found is None:
-        raise BadFile(
-            "tshark_missing", "captures are decoded by tshark, which is not installed", hint=_ADVICE
-        )
+        what = f"captures are decoded by tshark, which is not installed; {_ADVICE}"
+        raise BadFile("tshark_missing", what, file=str(path))
     return found
 
 
@@ -65,7 +64,7 @@ def running(path: Path, arguments: Sequence[str], bounds: Bounds) -> Iterator[Ts
     BadFile: `tshark_missing`, `too_large`, `not_a_capture`, `too_slow` (killed at its deadline),
     `tshark_failed` (memory, a crash). A capture that is cut in its last packet is read up to there.
     """
-    program = find_tshark()
+    program = find_tshark(path)
     if path.stat().st_size > bounds.file_bytes:
         limit = f"{bounds.file_bytes >> 20} MiB"
         raise BadFile(
