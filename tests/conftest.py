@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,18 @@ def third_party_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no third-party data: set CALLCAUSE_TEST_DATA to its folder")
     return folder
+
+
+@pytest.fixture
+def needs_programs() -> Callable[..., None]:
+    """Skip (in CI: fail) where one of the named programs is not installed."""
+
+    def need(*programs: str) -> None:
+        lacking = [program for program in programs if not shutil.which(program)]
+        if lacking:
+            absent(f"not installed: {', '.join(lacking)}")
+
+    return need
 
 
 @pytest.fixture(scope="session")

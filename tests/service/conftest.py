@@ -8,13 +8,21 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import httpx
+import polars as pl
 import pytest
+
+from collectors.ingest import ingest
+from collectors.records import load_schemas
+from collectors.store import Store
 
 KEY = "tests-only-key-0123456789abcdef"
 PATIENCE_S = 120.0
@@ -81,29 +89,106 @@ def verdict_of(client: httpx.Client, ticket: str) -> dict[str, Any]:
     return answer
 
 
+CELL = "460-00-345014-3"
+BEGAN = datetime(2024, 3, 6, 9, 0, tzinfo=UTC)
+
+
 def network(folder: Path) -> None:
-    """Put a small faulty network into a store."""
-    env = {**os.environ, "CALLCAUSE_PSEUDONYM_KEY": KEY}
-    command = [sys.executable, "-m", "callcause.cli"]
-    subprocess.run(
-        [*command, "simulate", "net", "--cells", "9", "--days", "2", "--tickets", "8", "--seed", "3"],
-        cwd=folder, env=env, check=True, capture_output=True,
-    )  # fmt: skip
-    done = subprocess.run(
-        [*command, "ingest", "--store", "data/store", "net/network"],
-        cwd=folder, env=env, check=False, capture_output=True,
-    )  # fmt: skip
-    assert done.returncode in (0, 3), done.stderr
+    """Put a cell, a node and three calls into a store, that the cell dropped for weak coverage."""
+    calls = [
+        {
+            "id": f"C-{n}",
+            "icid": f"icid-{n}",
+            "leg": "mo",
+            "started_at": (BEGAN + timedelta(minutes=n)).isoformat(),
+            "calling_number": f"861380000000{n}",
+            "called_number": "8613987654321",
+            "imsi": f"46000123456789{n}",
+            "first_ecgi": CELL,
+            "last_ecgi": CELL,
+            "t_200": (BEGAN + timedelta(minutes=n, seconds=6)).isoformat(),
+            "t_end": (BEGAN + timedelta(minutes=n, seconds=40)).isoformat(),
+            "final_status": 200,
+            "s1ap_group": "RNL",
+            "s1ap_cause": 21,
+            "reasons": '[{"protocol":"SIP","cause":503,"text":"Bearer lost"}]',
+            "rsrp_last": -126.0,
+            "sinr_last": -6.0,
+            "handover_count": 0,
+            "handover_failures": 0,
+            "scscf_name": "scscf-1.ims.example.net",
+        }
+        for n in (1, 2, 3)
+    ]
+    tables = {
+        "call": calls,
+        "cell": [{"ecgi": CELL, "cell_name": "KM-S0014-3", "enb_id": 345014, "tac": 9801}],
+        "node": [{"node_id": "SCSCF-1", "node_type": "scscf", "names": "scscf-1.ims.example.net"}],
+    }
+    (folder / "net").mkdir()
+    for kind, rows in tables.items():
+        frame = pl.DataFrame(rows, infer_schema_length=None)
+        lacking = [name for name in load_schemas()[kind].required_columns if name not in frame.columns]
+        frame.with_columns(pl.lit(None).alias(name) for name in lacking).write_csv(folder / f"net/{kind}.csv")
+    with pytest.MonkeyPatch.context() as patch, Store.open(folder / "data" / "store") as store:
+        patch.setenv("CALLCAUSE_PSEUDONYM_KEY", KEY)
+        report = ingest(store, [folder / "net"])
+    assert not report.quarantined, report.problems()
+
+
+class Receiver(ThreadingHTTPServer):
+    """A webhook of somebody else: the first request with a title fails, the others are kept."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Received)
+        self.seen: list[dict[str, Any]] = []
+        self.refused: set[str] = set()
+
+
+class _Received(BaseHTTPRequestHandler):
+    server: Receiver
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        fails = body["title"] not in self.server.refused
+        self.server.refused.add(body["title"])
+        if not fails:
+            self.server.seen.append(body)
+        self.send_response(500 if fails else 200)
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        return
 
 
 @pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """A ready service with a simulated network in its store; a token may but need not be shown."""
+def receiver() -> Iterator[Receiver]:
+    """A real HTTP server that notices are sent to."""
+    server = Receiver()
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+NOTICES = """
+[[notices]]
+name = "night shift"
+url = {env = "NIGHT_SHIFT"}
+first_pause_s = 0.1
+"""
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> Iterator[httpx.Client]:
+    """A ready service with a small network in its store and one target for notices."""
     folder = tmp_path_factory.mktemp("served")
     network(folder)
     config = folder / "callcause.toml"
-    config.write_text("[service]\nport = 0\nmax_body_kib = 256\n[watch]\nagain_every_s = 0.2\n")
-    process = ServiceProcess(folder, config)
+    config.write_text("[service]\nport = 0\nmax_body_kib = 256\n[watch]\nagain_every_s = 0.2\n" + NOTICES)
+    url = f"json://127.0.0.1:{receiver.server_port}/?token=a-secret-of-the-target"
+    process = ServiceProcess(folder, config, NIGHT_SHIFT=url)
     client = process.start()
     client.folder = folder  # type: ignore[attr-defined]
     try:
