@@ -1,0 +1,123 @@
+"""Which question to the customer would decide most between the causes that are left.
+
+The measure is the expected information: how many bits the entropy of the causes falls by, over the
+answers. What an answer says comes from the runbooks: a condition on the field with its log-odds for a HIT
+and for a MISS. From those two the probability of a HIT given the cause and given another cause follows
+(Bayes), so nothing is assumed beside them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from math import exp
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from runbooks.condition import parse_condition
+from runbooks.model import Runbooks
+
+DATA = Path(__file__).parent / "data" / "questions.yaml"
+LEAST_BITS = 0.01
+"""A question that says less is not worth the customer's time (default-unverified)."""
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question: `field` is empty for an open one; `bits` is its expected information."""
+
+    field: str
+    text: Mapping[str, str]
+    answers: Mapping[str, Mapping[str, str]]
+    bits: float
+
+
+@lru_cache(maxsize=1)
+def questions_data() -> Mapping[str, Any]:
+    """Return the questions as written."""
+    found: dict[str, Any] = yaml.safe_load(DATA.read_text(encoding="utf-8"))
+    return found
+
+
+def open_question(category: str) -> Question:
+    """Return the open question of a category; it comes before the closed ones."""
+    texts = questions_data()["open"]
+    return Question("", texts.get(category, texts["all"]), {}, 0.0)
+
+
+def closed_questions(
+    causes: Sequence[Mapping[str, Any]], runbooks: Runbooks, known: Mapping[str, object]
+) -> list[Question]:
+    """Order the questions that are still open by their expected information, most first.
+
+    `causes`: the ranked causes of a result (id, probability); what is missing to 1 is something else.
+    `known`: fields of the ticket; a field with a value other than `unknown` is not asked again.
+    """
+    ids = [str(cause["id"]) for cause in causes]
+    prior = np.array([*(float(cause["probability"]) for cause in causes), 0.0])
+    prior[-1] = max(0.0, 1.0 - prior.sum())
+    found = []
+    for entry in questions_data()["closed"]:
+        if known.get(entry["field"]) not in (None, "", "unknown"):
+            continue
+        bits = _expected_bits(prior, _likelihoods(ids, entry["field"], tuple(entry["answers"]), runbooks))
+        if bits >= LEAST_BITS:
+            found.append(Question(entry["field"], entry["ask"], entry["answers"], bits))
+    return sorted(found, key=lambda q: -q.bits)
+
+
+def hit_probabilities(hit: float, miss: float) -> tuple[float, float]:
+    """Probability of a HIT given the cause, and given that it is another, from the two log-odds.
+
+    exp(hit) = P(HIT|c) / P(HIT|other) and exp(miss) = P(MISS|c) / P(MISS|other); (0.5, 0.5) where they say
+    nothing.
+    """
+    if hit <= 0 or miss >= 0:
+        return 0.5, 0.5
+    other = (1 - exp(miss)) / (exp(hit) - exp(miss))
+    return min(1.0, exp(hit) * other), other
+
+
+def _likelihoods(
+    causes: Sequence[str], field: str, answers: Sequence[str], runbooks: Runbooks
+) -> list[Floats]:
+    """One table for each condition on the field: P(HIT | cause), the last row for something else."""
+    found = []
+    for check in runbooks.checks.values():
+        for condition in check.conditions:
+            if condition.cause not in causes or not condition.when:
+                continue
+            parsed = parse_condition(condition.when, "", 0)
+            if [term.name for term in parsed.terms] != [f"ticket.{field}"]:
+                continue
+            given, other = hit_probabilities(condition.hit, condition.miss)
+            table = np.full(len(causes) + 1, other)
+            table[causes.index(condition.cause)] = given
+            found.append(table)
+    return found
+
+
+def _expected_bits(prior: Floats, tables: Sequence[Floats]) -> float:
+    """Information of the most telling condition of a question; several on one field are not added."""
+    return max((_entropy(prior) - _after(prior, table) for table in tables), default=0.0)
+
+
+def _after(prior: Floats, hit: Floats) -> float:
+    total = 0.0
+    for likelihood in (hit, 1 - hit):
+        joint = prior * likelihood
+        weight = float(joint.sum())
+        if weight > 0:
+            total += weight * _entropy(joint / weight)
+    return total
+
+
+def _entropy(shares: Floats) -> float:
+    some = shares[shares > 0]
+    return float(-(some * np.log2(some)).sum())

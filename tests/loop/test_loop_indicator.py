@@ -1,0 +1,210 @@
+"""Indicators by their definitions, replies without network names, questions by expected information."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from math import exp, log
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from callcause.loop.indicator import LIFE, indicators, with_repeats
+from callcause.loop.reply import notice_text, reply_text
+from collectors.records.schema import load_schemas
+from diagnosis.question import (
+    closed_questions,
+    hit_probabilities,
+    open_question,
+    questions_data,
+)
+from runbooks.loader import load_runbooks
+
+START = datetime(2026, 3, 11, 1, 0, tzinfo=UTC)
+RUNBOOKS = load_runbooks()
+NOBODY = pl.DataFrame(schema={"month": pl.String(), "region": pl.String(), "customers": pl.Int64()})
+
+
+def life(*rows: dict[str, Any]) -> pl.DataFrame:
+    usual = {
+        "customer": None,
+        "region": "0871",
+        "department": "IMS core",
+        "category": "drop",
+        "level": 0,
+        "received_at": START,
+        "entered_at": START,
+        "closed_at": START + timedelta(hours=3),
+        "first_response_at": START + timedelta(hours=1),
+        "solved": True,
+        "timely": True,
+        "handoffs": 0,
+        "exchanges": 1,
+        "entry_late": False,
+    }
+    made = [{**usual, "ticket_id": f"T{i}", **row} for i, row in enumerate(rows)]
+    return pl.DataFrame(made, schema=LIFE)
+
+
+def one(tickets: pl.DataFrame, customers: pl.DataFrame = NOBODY) -> dict[str, Any]:
+    [row] = indicators(tickets, customers).to_dicts()
+    return row
+
+
+def test_the_timely_rate_counts_closed_tickets_only() -> None:
+    row = one(life({}, {"timely": False}, {"closed_at": None, "timely": None}))
+    assert (row["closed"], row["timely_rate"]) == (2, 0.5)
+
+
+def test_a_share_of_nothing_is_null_and_not_zero() -> None:
+    row = one(life({"closed_at": None, "timely": None, "satisfaction": None}))
+    assert row["timely_rate"] is None
+    assert row["satisfaction"] is None
+    assert row["direct_completion_share"] is None
+
+
+def test_a_repeat_is_the_same_customer_and_category_within_thirty_days() -> None:
+    later = {"received_at": START + timedelta(days=29), "customer": "num_1"}
+    rows = life(
+        {"customer": "num_1"},
+        later,
+        {**later, "category": "mos"},
+        {**later, "customer": "num_2"},
+        {**later, "customer": None},
+    )
+    assert with_repeats(rows)["repeat"].to_list() == [False, True, False, False, None]
+    far = life({"customer": "num_1"}, {**later, "received_at": START + timedelta(days=31)})
+    assert with_repeats(far)["repeat"].to_list() == [False, False]
+
+
+def test_times_are_means_in_hours_from_the_moments_that_the_table_names() -> None:
+    row = one(life({}, {"closed_at": START + timedelta(hours=5), "first_response_at": None}))
+    assert row["handling_h"] == pytest.approx(4.0)
+    assert row["response_h"] == pytest.approx(1.0)
+
+
+def test_direct_completion_hand_offs_and_exchanges() -> None:
+    row = one(life({}, {"handoffs": 2, "exchanges": 3}))
+    assert (row["direct_completion_share"], row["handoffs_per_ticket"], row["exchanges_per_ticket"]) == (
+        0.5,
+        1.0,
+        2.0,
+    )
+
+
+def test_appeals_per_million_count_the_regulator_level_against_the_customers() -> None:
+    customers = pl.DataFrame({"month": ["2026-03"], "region": ["0871"], "customers": [500_000]})
+    row = one(life({"level": 2}, {"level": 1}, {}), customers)
+    assert row["appeals_per_million"] == pytest.approx(2.0)
+    assert row["complaints_per_10k"] == pytest.approx(0.06)
+    assert one(life({"level": 2}))["appeals_per_million"] is None
+
+
+def test_customers_of_a_region_say_nothing_of_a_department() -> None:
+    customers = pl.DataFrame({"month": ["2026-03"], "region": ["0871"], "customers": [500_000]})
+    rows = indicators(life({}), customers, by=("department",))
+    assert rows["appeals_per_million"].to_list() == [None]
+
+
+def test_the_month_is_that_of_the_region_and_not_of_greenwich() -> None:
+    late = datetime(2026, 3, 31, 17, 0, tzinfo=UTC)  # 1 April in Shanghai
+    assert one(life({"received_at": late}))["month"] == "2026-04"
+
+
+# --- replies
+
+
+def result(verdict: str = "cause", department: str = "IMS core", category: str = "drop") -> dict[str, Any]:
+    cause = {"id": "x", "department": department, "remedy": {"en": "Switch VoLTE on", "zh": "打开VoLTE开关"}}
+    return {"category": {"id": category}, "verdict": verdict, "causes": [cause]}
+
+
+@pytest.mark.parametrize("verdict", ["cause", "no_fault", "cannot_tell"])
+@pytest.mark.parametrize("category", ["registration", "access", "drop", "mos", "csfb", "other"])
+def test_every_verdict_has_a_reply_with_the_promised_time_in_both_languages(
+    verdict: str, category: str
+) -> None:
+    for language, by in (("en", "2026-03-11 09:00"), ("zh", "03月11日09:00")):
+        text = reply_text(result(verdict, category=category), language, START, "Asia/Shanghai")  # type: ignore[arg-type]
+        assert by in text
+        assert "{" not in text
+
+
+def test_a_cause_on_the_phone_tells_the_customer_what_to_do() -> None:
+    assert "Switch VoLTE on" in reply_text(result(department="User"), "en", None, "UTC")
+    assert "Switch VoLTE on" not in reply_text(result(), "en", None, "UTC")
+
+
+def test_a_solved_ticket_promises_nothing_more() -> None:
+    text = reply_text(result(), "en", START, "UTC", solved=True)
+    assert "dealt with" in text
+    assert "2026" not in text
+
+
+def test_the_notice_of_planned_work_names_its_time_in_both_languages() -> None:
+    change = {"planned_start": START, "planned_end": START + timedelta(hours=2)}
+    assert "09:00" in notice_text(change, "zh", "Asia/Shanghai")
+    assert "11:00" in notice_text(change, "en", "Asia/Shanghai")
+
+
+# --- questions
+
+
+def test_every_question_fills_a_field_of_the_ticket_with_values_that_it_may_have() -> None:
+    ticket = load_schemas()["ticket"]
+    for entry in questions_data()["closed"]:
+        allowed = set(ticket.field(entry["field"]).allowed) - {"unknown"}
+        assert set(map(str, entry["answers"])) == allowed, entry["field"]
+        for text in (entry["ask"], *entry["answers"].values()):
+            assert text["en"]
+            assert text["zh"]
+
+
+CAUSES = [
+    {"id": "reg-handset-switch-or-mode", "probability": 0.4},
+    {"id": "reg-device-not-capable", "probability": 0.3},
+]
+
+
+def ids() -> list[dict[str, Any]]:
+    """Two causes that a question separates, whatever they are called."""
+    found = [
+        condition.cause
+        for check in RUNBOOKS.checks.values()
+        for condition in check.conditions
+        if condition.when and condition.when.startswith("ticket.answer_") and check.category == "registration"
+    ]
+    return [{"id": cause, "probability": 0.4} for cause in dict.fromkeys(found)][:2]
+
+
+def test_the_question_that_separates_the_leading_causes_comes_first() -> None:
+    asked = closed_questions(ids(), RUNBOOKS, {})
+    assert asked
+    assert [q.bits for q in asked] == sorted((q.bits for q in asked), reverse=True)
+    assert asked[0].bits > 0.05
+
+
+def test_what_is_known_is_not_asked_again_and_unknown_is() -> None:
+    first = closed_questions(ids(), RUNBOOKS, {})[0].field
+    assert first not in [q.field for q in closed_questions(ids(), RUNBOOKS, {first: "yes"})]
+    assert first in [q.field for q in closed_questions(ids(), RUNBOOKS, {first: "unknown"})]
+
+
+def test_nothing_is_asked_where_no_answer_could_change_anything() -> None:
+    assert closed_questions([{"id": "drop-enb-fault", "probability": 0.9}], RUNBOOKS, {}) == []
+
+
+def test_every_category_has_an_open_question() -> None:
+    for category in ("registration", "access", "drop", "mos", "csfb", "other"):
+        assert open_question(category).text["zh"]
+
+
+@given(st.floats(0.05, 6), st.floats(-6, -0.05))
+def test_the_two_probabilities_give_the_two_log_odds_back(hit: float, miss: float) -> None:
+    given_, other = hit_probabilities(hit, miss)
+    assert 0 <= other <= given_ <= 1
+    assert log(given_ / other) == pytest.approx(hit, rel=1e-6)
+    assert np.isclose((1 - given_) / (1 - other), exp(miss), atol=1e-6)
