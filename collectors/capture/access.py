@@ -217,13 +217,13 @@ class AccessPart:
                     fields["emm_cause"] = message.cause
             case "ATTACH REJECT":
                 fields |= {"attach_result": "reject", "emm_cause": message.cause}
-                fields.pop("pdn_result", None)  # its PDN was not looked at
+                fields["pdn_result"] = None  # its PDN was not looked at
             case "SECURITY MODE COMPLETE":
                 fields["security_result"] = "complete"
             case "AUTHENTICATION REJECT" | "SECURITY MODE REJECT":
                 # TS 24.301 5.4.2.5: the network gives up the attach with it.
                 fields |= {"security_result": "rejected", "attach_result": "reject"}
-                fields.pop("pdn_result", None)
+                fields["pdn_result"] = None
             case "TRACKING AREA UPDATE ACCEPT":
                 fields |= told
             case _:

@@ -208,7 +208,7 @@ def _access_fields(user: User) -> Row:
 def _signalling_bearer(user: User) -> Row:
     made = [b for b in user.bearers if b.qci == QCI_SIGNALLING]
     if not made:
-        return {}
+        return {"qci5_bearer_result": None}  # S1 was seen, and no such bearer on it
     last = made[-1]
     if last.failed:
         return {"qci5_bearer_result": "failed"}
