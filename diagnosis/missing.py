@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from diagnosis.outcome import NO_DATA, Entry, Plan, States
+from diagnosis.outcome import NO_DATA, Entry, Plan
 
 DATA = Path(__file__).parent / "data"
 RECORDS = ("call", "called", "calling", "registration", "subscriber", "device_model", "cell")
@@ -48,7 +48,7 @@ class Missing:
 
     def of_row(
         self,
-        states: States,
+        states: Sequence[int],
         half_met: Sequence[bool],
         row: Mapping[str, Any],
         unknown: Mapping[str, bool],

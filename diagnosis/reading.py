@@ -3,121 +3,113 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from diagnosis.conditions import Limits
-from diagnosis.outcome import HIT, MISS, NO_DATA, NOT_APPLICABLE, STATE_NAMES, Entry, Plan, States
+from diagnosis.outcome import HIT, MISS, NO_DATA, NOT_APPLICABLE, STATE_NAMES, Entry, Plan
+from diagnosis.row import Row
+from diagnosis.written import json_value
 from runbooks.condition import Comparison
 
 ORDERING = ("<", "<=", ">", ">=")
 
 
-def json_value(value: object) -> Any:
-    """Turn a reading into what JSON can hold: RFC 3339 in UTC, floats to 6 digits, infinity as text."""
-    if isinstance(value, bool) or value is None or isinstance(value, (int, str)):
-        return value
-    if isinstance(value, float):
-        return _number(value)
-    if isinstance(value, datetime):
-        return (
-            value.strftime("%Y-%m-%dT%H:%M:%S")
-            + (f".{value.microsecond // 1000:03d}" if value.microsecond else "")
-            + "Z"
-        )
-    if isinstance(value, (list, tuple)):
-        return ";".join(str(json_value(v)) for v in value)
-    return str(value)
+class _Shown:
+    """What does not depend on the ticket, of one entry: texts, terms, and the names of its columns."""
 
+    def __init__(self, plan: Plan, entry: Entry, limits: Limits) -> None:
+        self.number, self.limits = entry.number, limits
+        self.when = str(entry.spec.condition)
+        self.cause = None if entry.is_route else plan.causes[entry.causes[0]]
+        self.level = entry.spec.level
+        self.unit = getattr(entry.spec, "unit", "-")
+        self.terms = entry.spec.condition.terms
+        self.known = tuple((term, f"known:{term.name}") for term in self.terms)
+        self.main = main_term(self.terms) if self.terms else None
+        self.why_not = _why_not(plan, entry)
+        self._threshold = {term: _threshold(term, limits) for term in self.terms}
 
-def _number(value: float) -> Any:
-    if value != value:
-        return None
-    if value in (float("inf"), float("-inf")):
-        return "never" if value > 0 else "-never"
-    short = float(f"{value:.6g}")
-    return int(short) if short.is_integer() and abs(short) < 1e15 else short
+    def deciding(self, state: int, row: Row) -> Comparison | None:
+        """Return the term whose value decided: the one not known, the one that is false, or the main one."""
+        if state == NO_DATA:
+            return next((term for term, known in self.known if row.get(known) is not True), self.main)
+        if state == MISS and len(self.terms) > 1:
+            return next((term for term in self.terms if _is_false(term, row.get(term.name))), self.main)
+        return self.main
+
+    def threshold(self, term: Comparison, row: Row) -> Any:
+        """Return the limit in force for the ticket's region."""
+        if self.limits and term.op in ORDERING:
+            region = self.limits.get(str(row.get("ticket.region")), {})
+            if term.name in region:
+                return json_value(float(region[term.name]))
+        return self._threshold[term]
 
 
 class CheckReader:
     """Builds the `checks` and `conditions` of one ticket after the other."""
 
     def __init__(self, plan: Plan, limits: Mapping[str, Limits]) -> None:
-        self.plan, self.limits = plan, limits
+        self.plan = plan
+        shown = [_Shown(plan, entry, limits.get(entry.check_id, {})) for entry in plan.entries]
         by_hit = [sorted(numbers, key=lambda n: (-plan.entries[n].spec.hit, n)) for numbers in plan.of_check]
-        self._order: list[list[Entry]] = [[plan.entries[n] for n in numbers] for numbers in by_hit]
-        self._all = [[plan.entries[n] for n in numbers] for numbers in plan.of_check]
+        self._order = [[shown[n] for n in numbers] for numbers in by_hit]
+        self._all = [[shown[n] for n in numbers] for numbers in plan.of_check]
+        self._names: dict[str, tuple[str, ...]] = {}
 
-    def check(self, number: int, state: int, states: States, row: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the contract object of one check; `row`: evidence values with `why:` and `at:` columns."""
-        decided = self._deciding(number, state, states)
+    def check(self, number: int, state: int, states: Sequence[int], row: Row) -> dict[str, Any]:
+        """Return the contract object of one check; `states`: of all entries of the ticket."""
+        order = self._order[number]
         found: dict[str, Any] = {"id": self.plan.checks[number].id, "outcome": STATE_NAMES[state].value}
+        decided = next((e for e in order if states[e.number] == state), order[0] if order else None)
         if decided is None:
             return {**found, **_empty("no condition that the records can answer")}
         found.update(self._about(decided, state, row))
-        if len(self._all[number]) > 1 and state != NOT_APPLICABLE:
-            found["conditions"] = [self._condition(e, int(states[e.number]), row) for e in self._all[number]]
+        if len(order) > 1 and state != NOT_APPLICABLE:
+            found["conditions"] = [_condition(e, states[e.number], row) for e in self._all[number]]
         return found
 
-    def _deciding(self, number: int, state: int, states: States) -> Entry | None:
-        entries = self._order[number]
-        return next((e for e in entries if states[e.number] == state), entries[0] if entries else None)
-
-    def _about(self, entry: Entry, state: int, row: Mapping[str, Any]) -> dict[str, Any]:
+    def _about(self, entry: _Shown, state: int, row: Row) -> dict[str, Any]:
         if state == NOT_APPLICABLE:
-            return _empty(_why_not(self.plan, entry))
-        term = deciding_term(entry, state, row)
+            return _empty(entry.why_not)
+        term = entry.deciding(state, row)
         if term is None:
             return _empty("")
         name = term.name
+        if name not in self._names:
+            self._names[name] = (f"{name}__base", f"{name}__n", f"at:{name}", f"why:{name}")
+        base, samples, at, why = self._names[name]
         return {
-            "reading": json_value(row.get(name)),
-            "unit": getattr(entry.spec, "unit", "-"),
-            "threshold": self.threshold(entry, term, row),
-            "baseline": json_value(row.get(f"{name}__base")),
-            "samples": json_value(row.get(f"{name}__n")),
-            "at": row.get(f"at:{name}") or "",
+            "reading": row.written(name),
+            "unit": entry.unit,
+            "threshold": entry.threshold(term, row),
+            "baseline": row.written(base),
+            "samples": row.written(samples),
+            "at": row.get(at) or "",
             "period": _period(name, row),
-            "reason": (row.get(f"why:{name}") or f"{name} is not known") if state == NO_DATA else "",
+            "reason": (row.get(why) or f"{name} is not known") if state == NO_DATA else "",
         }
 
-    def _condition(self, entry: Entry, state: int, row: Mapping[str, Any]) -> dict[str, Any]:
-        term = deciding_term(entry, state, row)
-        name = term.name if term else None
-        return {
-            "when": str(entry.spec.condition),
-            "outcome": STATE_NAMES[state].value,
-            "cause": self.plan.causes[entry.causes[0]] if not entry.is_route else None,
-            "reading": json_value(row.get(name)) if name else None,
-            "threshold": self.threshold(entry, term, row) if term else None,
-            "level": entry.spec.level,
-        }
 
-    def threshold(self, entry: Entry, term: Comparison, row: Mapping[str, Any]) -> Any:
-        """Return the limit in force for the ticket's region."""
-        if term.op in ORDERING:
-            limits = self.limits.get(entry.check_id, {})
-            region = limits.get(str(row.get("ticket.region")), {})
-            return json_value(
-                float(region.get(term.name, limits.get("", {}).get(term.name, float(term.values[0]))))
-            )
-        return (
-            json_value(term.values[0])
-            if len(term.values) == 1
-            else ",".join(str(json_value(v)) for v in term.values)
-        )
+def _condition(entry: _Shown, state: int, row: Row) -> dict[str, Any]:
+    term = entry.deciding(state, row)
+    return {
+        "when": entry.when,
+        "outcome": STATE_NAMES[state].value,
+        "cause": entry.cause,
+        "reading": row.written(term.name) if term else None,
+        "threshold": entry.threshold(term, row) if term else None,
+        "level": entry.level,
+    }
 
 
-def deciding_term(entry: Entry, state: int, row: Mapping[str, Any]) -> Comparison | None:
-    """Return the term whose value decided: the one not known, the one that is false, or the main one."""
-    terms = entry.spec.condition.terms
-    if not terms:
-        return None
-    if state == NO_DATA:
-        return next((t for t in terms if row.get(f"known:{t.name}") is not True), main_term(terms))
-    if state == MISS and len(terms) > 1:
-        return next((t for t in terms if _is_false(t, row.get(t.name))), main_term(terms))
-    return main_term(terms)
+def _threshold(term: Comparison, limits: Limits) -> Any:
+    """Return the limit in force where no region says otherwise."""
+    if term.op in ORDERING:
+        return json_value(float(limits.get("", {}).get(term.name, float(term.values[0]))))
+    if len(term.values) == 1:
+        return json_value(term.values[0])
+    return ",".join(str(json_value(v)) for v in term.values)
 
 
 def main_term(terms: Sequence[Comparison]) -> Comparison:
@@ -145,10 +137,10 @@ def _empty(reason: str) -> dict[str, Any]:
     return {**dict.fromkeys(keys), "at": "", "period": None, "reason": reason}
 
 
-def _period(name: str, row: Mapping[str, Any]) -> list[str] | None:
+def _period(name: str, row: Row) -> list[str] | None:
     """Start and end of the KPI period or of the record that the value comes from."""
-    start, end = row.get(f"from:{name}"), row.get(f"to:{name}")
-    return None if start is None else [json_value(start), json_value(start if end is None else end)]
+    start, end = row.written(f"from:{name}"), row.written(f"to:{name}")
+    return None if start is None else [start, start if end is None else end]
 
 
-__all__ = ["HIT", "CheckReader", "deciding_term", "json_value", "main_term"]
+__all__ = ["HIT", "CheckReader", "json_value", "main_term"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -109,13 +110,37 @@ class _Writer:
     def __init__(self, batch: DiagnosisBatch, rows: list[int]) -> None:
         self.batch, self.rows, self.plan = batch, rows, batch.plan
         self.columns = Columns(batch.readings, batch.outcomes.readings[rows])
+        self.columns.read_known(name for check in self.plan.checks for name in check.names)
         self.reader = CheckReader(self.plan, batch.limits)
         self.missing = Missing(self.plan, batch.inputs, batch.kpi_scopes)
-        self.entries = batch.outcomes.entries[rows]
-        self.checks = batch.outcomes.checks[rows]
-        self.half_met = half_met(self.plan, self.entries, batch.readings, self.columns.frame, batch.limits)
+        entries = batch.outcomes.entries[rows]
+        half = half_met(self.plan, entries, batch.readings, self.columns.frame, batch.limits)
+        self.half_met: list[list[bool]] = half.tolist()
+        self.entries: list[list[int]] = entries.tolist()
+        self.checks: list[list[int]] = batch.outcomes.checks[rows].tolist()
+        self.ranked_states: list[list[int]] = batch.ranked.states[rows].tolist()
+        self.shown = self._checks_shown()
+        self.departments = {
+            cause.id: ";".join(d.en for d in cause.departments)
+            for cause in self.plan.runbooks.causes.values()
+        }
         self.listed = [self._listed(row) for row in rows]
         self.flips = self._flips()
+
+    def _checks_shown(self) -> list[list[int]]:
+        """Numbers of the checks of the trees that run, for each row."""
+        categories = list(self.batch.trees)
+        runs = np.stack([self.batch.trees[category][self.rows] for category in categories], axis=1)
+        different, which = np.unique(runs, axis=0, return_inverse=True)
+        shown = [
+            [
+                number
+                for number, check in enumerate(self.plan.checks)
+                if running[categories.index(check.category)]
+            ]
+            for running in different.tolist()
+        ]
+        return [shown[number] for number in which.ravel().tolist()]
 
     def _flips(self) -> dict[tuple[int, int], Flip]:
         ranked = self.batch.ranked
@@ -138,7 +163,14 @@ class _Writer:
         return [int(c) for c in order[: max(min(likely, settings.causes_shown), least)]]
 
     def all(self) -> list[dict[str, Any]]:
-        return [self._result(i, row) for i, row in enumerate(self.rows)]
+        """Build the objects of the slice; they hold no cycle, so nothing is searched for one meanwhile."""
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            return [self._result(i, row) for i, row in enumerate(self.rows)]
+        finally:
+            if collecting:
+                gc.enable()
 
     def _result(self, i: int, row: int) -> dict[str, Any]:
         batch, ranked, evidence = self.batch, self.batch.ranked, Row(self.columns, i)
@@ -151,7 +183,7 @@ class _Writer:
             "category": batch.classification.result(row),
             "verdict": VERDICTS[ranked.verdict[row]],
             "causes": [self._cause(i, row, cause, unknown) for cause in listed],
-            "checks": self._checks(i, row, evidence),
+            "checks": self._checks(i, evidence),
             "missing": self._missing(i, row, evidence, unknown),
             "guilty_node": guilty_node(top, self.plan.runbooks.causes[top].guilty_node_type, evidence)
             if supports and top is not None
@@ -166,19 +198,19 @@ class _Writer:
         settings = self.batch.settings
         undecided = self.batch.ranked.verdict[row] == CANNOT_TELL
         most = settings.needs_shown_undecided if undecided else settings.needs_shown
-        return self.missing.of_row(self.entries[i], self.half_met[i].tolist(), evidence, unknown, most)
+        return self.missing.of_row(self.entries[i], self.half_met[i], evidence, unknown, most)
 
     def _hits(self, i: int, check: str) -> bool:
         number = self.plan.check_number.get(check)
-        return number is not None and bool(self.checks[i, number] == HIT)
+        return number is not None and self.checks[i][number] == HIT
 
-    def _checks(self, i: int, row: int, evidence: Row) -> list[dict[str, Any]]:
-        shown = [n for n, check in enumerate(self.plan.checks) if self.batch.trees[check.category][row]]
-        return [self.reader.check(n, int(self.checks[i, n]), self.entries[i], evidence) for n in shown]
+    def _checks(self, i: int, evidence: Row) -> list[dict[str, Any]]:
+        checks, entries = self.checks[i], self.entries[i]
+        return [self.reader.check(number, checks[number], entries, evidence) for number in self.shown[i]]
 
     def _cause(self, i: int, row: int, cause: int, unknown: Unknown) -> dict[str, Any]:
         known = self.plan.runbooks.causes[self.plan.causes[cause]]
-        states = self.batch.ranked.states[row]
+        states = self.ranked_states[i]
         supports = self.batch.weights.supports[cause]
         hit = [e.check_id for e in supports if states[e.number] == HIT]
         against = [
@@ -190,7 +222,7 @@ class _Writer:
         return {
             "id": known.id,
             "probability": round(float(self.batch.ranked.causes[row, cause]), 4),
-            "department": ";".join(d.en for d in known.departments),
+            "department": self.departments[known.id],
             "remedy": {"en": known.remedy.en, "zh": known.remedy.zh},
             "supported_by": list(dict.fromkeys(hit)),
             "contradicted_by": list(dict.fromkeys(against)),
