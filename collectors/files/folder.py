@@ -28,6 +28,7 @@ class FolderSettings(PolledSettings):
     interval_s: float = Field(default=5.0, gt=0, description="from one look to the next")
     deadline_s: float = Field(default=600.0, gt=0, description="a run that takes longer is given up")
     folder: Path
+    make: bool = Field(default=False, description="make the folder where it is not there")
     recursive: bool = True
     files: FileRule = FileRule()
     afterwards: Afterwards = Afterwards()
@@ -82,6 +83,8 @@ class FolderCollector(Collector[FolderSettings]):
         moved = Path(str(self.settings.afterwards.move_to)).resolve()
         try:
             root = Path(folder)
+            if self.settings.make:
+                root.mkdir(parents=True, exist_ok=True)
             if not root.is_dir():
                 raise FileNotFoundError(2, "no such folder")
             for path in root.rglob("*") if self.settings.recursive else root.iterdir():

@@ -27,6 +27,15 @@ def test_the_example_is_good() -> None:
     assert "asks nobody who they are" in done.stderr
 
 
+def test_every_source_that_the_example_leaves_out_is_good_too(tmp_path: Path) -> None:
+    before, mark, after = EXAMPLE.read_text(encoding="utf-8").partition("# Sources of a live network.")
+    lines = [line.removeprefix("# ") for line in after.splitlines() if not line.startswith("# Every polled")]
+    found = load_configuration(write(tmp_path, before + "\n".join(lines[1:])))
+    kinds = [kind for kind, _ in found.collect.sources()]
+    assert mark
+    assert sorted(kinds) == sorted(sources())
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [

@@ -52,7 +52,13 @@ def test_an_accepted_ticket_outlives_a_kill_and_leaves_no_number_anywhere(tmp_pa
         assert (again.status_code, again.json()) == (202, answer.json())
         ready(client)
         assert verdict_of(client, "P-1")["ticket_id"] == "P-1"
-        assert len(client.get("/tickets").json()["tickets"]) == 1
+        (tmp_path / "data" / "in" / "tickets.csv").write_text(
+            "id,received_at,occurred_at,msisdn,description\n"
+            f"P-2,2026-11-22T09:42:00+08:00,2026-11-22T09:15:00+08:00,{CANARY},call dropped\n"
+        )
+        assert verdict_of(client, "P-2")["ticket_id"] == "P-2"
+        (tmp_path / "data" / "in" / "tickets.csv").unlink()  # the only place where the number may stand
+        assert len(client.get("/tickets").json()["tickets"]) == 2
         assert process.stop(signal.SIGTERM) == 0
     finally:
         process.kill()
