@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import polars as pl
 
@@ -45,7 +46,7 @@ class Engine:
         self.catalogue = catalogue
         self.settings = settings or DiagnosisSettings()
         self.calibration = calibration or load_calibration()
-        self._evidence_settings = _evidence_settings(self.plan)
+        self._evidence_settings = _evidence_settings(self.plan, self.settings)
         self._scopes = kpi_scopes(catalogue)
         self._kept = Kept()
 
@@ -145,9 +146,11 @@ def _with_text_flags(evidence: Evidence) -> Evidence:
     return replace(evidence, frame=evidence.frame.with_columns(flags))
 
 
-def _evidence_settings(plan: Plan) -> EvidenceSettings:
+def _evidence_settings(plan: Plan, settings: DiagnosisSettings) -> EvidenceSettings:
     names = {name for check in plan.checks for name in check.names}
-    return EvidenceSettings(names=frozenset(names | OWN_NAMES))
+    regional = {region: own.evidence for region, own in settings.regions.items() if own.evidence}
+    limits: dict[str, Any] = dict(settings.evidence)
+    return EvidenceSettings(names=frozenset(names | OWN_NAMES), regional=regional, **limits)
 
 
 # Record that a derived value is read from, where it names no inputs of its own.

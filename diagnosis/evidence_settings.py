@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +15,7 @@ class EvidenceSettings:
     """
 
     names: frozenset[str] | None = None
+    regional: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # region -> name -> limit
     record_window_min: float = 30.0  # G-04: own record within this distance
     state_window_h: float = 24.0  # attach and registration state older than this is not used
     time_uncertainty_min: float = 15.0  # G-02: uncertainty of the complaint time
@@ -44,3 +46,12 @@ class EvidenceSettings:
     on_net_ok_percent: float = 95.0
     coverage_h: float = 1.0  # records must begin this long before an event to say "never registered"
     short_call_s: float = 30.0
+
+
+# Limits inside derived values that an operator and a region may set.
+LIMITS = (
+    "radio_rsrp_dbm",
+    "radio_noise_dbm",
+    "radio_rrc_percent",
+    "lossy_percent",
+)

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from callcause_error import UsageError, did_you_mean
 from diagnosis.conditions import Limits
+from diagnosis.evidence_settings import LIMITS
 from runbooks.model import Check, Runbooks
 
 CheckLimits = Mapping[str, Mapping[str, float]]  # check id -> name -> limit
+
+
+def _known_limits(limits: Mapping[str, float]) -> Mapping[str, float]:
+    for name in limits:
+        if name not in LIMITS:
+            hint = did_you_mean(name, LIMITS)
+            raise ValueError(f"no limit of a derived value is called {name}" + (f"; {hint}" if hint else ""))
+    return limits
+
+
+EvidenceLimits = Annotated[Mapping[str, float], AfterValidator(_known_limits)]
 
 
 class RegionSettings(BaseModel):
@@ -18,6 +31,7 @@ class RegionSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     thresholds: CheckLimits = Field(default_factory=dict)
+    evidence: EvidenceLimits = Field(default_factory=dict)
 
 
 class DiagnosisSettings(BaseModel):
@@ -33,6 +47,7 @@ class DiagnosisSettings(BaseModel):
     needs_shown_undecided: int = Field(default=40, ge=1)
     min_probability: float = Field(default=0.005, ge=0, le=1, description="causes below this are not listed")
     thresholds: CheckLimits = Field(default_factory=dict)
+    evidence: EvidenceLimits = Field(default_factory=dict, description="limits inside derived values")
     regions: Mapping[str, RegionSettings] = Field(default_factory=dict)
 
     def limits(self, runbooks: Runbooks) -> dict[str, Limits]:

@@ -46,6 +46,15 @@ class Workspace:
         """Add columns computed from columns of the same row."""
         self.frame = self.frame.with_columns(*expressions, **named)
 
+    def limit(self, name: str) -> pl.Expr:
+        """Return a limit of the settings, per row where a region has one of its own."""
+        default = float(getattr(self.settings, name))
+        regional = {r: limits[name] for r, limits in self.settings.regional.items() if name in limits}
+        if not regional or "ticket.region" not in self.frame.columns:
+            return pl.lit(default)
+        of_region = pl.col("ticket.region").replace_strict(regional, default=default, return_dtype=pl.Float64)
+        return of_region.fill_null(default)
+
     def join_rows(self, columns: pl.DataFrame) -> None:
         """Add columns of a frame that has at most one line per `row`."""
         self.frame = self.frame.join(columns, on=ROW, how="left", maintain_order="left")

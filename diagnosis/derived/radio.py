@@ -23,14 +23,13 @@ _MAD_TO_SIGMA = 1.4826
 
 def derive(work: Workspace) -> None:
     """Add the values of NAMES (REG-08, REG-11, REG-17, ACC-03, ACC-06, DRP-07)."""
-    limits = work.settings
     attempt = (pl.col("category") == "registration").fill_null(False)
     call, registration = pl.col("call.rsrp_last"), pl.col("registration.rsrp")
     rsrp = pl.when(attempt).then(pl.coalesce(registration, call)).otherwise(pl.coalesce(call, registration))
     beyond = [
-        rsrp < limits.radio_rsrp_dbm,
-        pl.col("ul_interference_per_prb") > limits.radio_noise_dbm,
-        pl.col("rrc_connection_setup_success_ratio") < limits.radio_rrc_percent,
+        rsrp < work.limit("radio_rsrp_dbm"),
+        pl.col("ul_interference_per_prb") > work.limit("radio_noise_dbm"),
+        pl.col("rrc_connection_setup_success_ratio") < work.limit("radio_rrc_percent"),
     ]
     ratio = "ims_initial_registration_success_ratio"
     value, base, n = pl.col(ratio), pl.col(f"{ratio}__base"), pl.col(f"{ratio}__n")

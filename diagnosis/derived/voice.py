@@ -145,7 +145,7 @@ def _add_segments(work: Workspace, points: pl.DataFrame) -> None:
     work.join_rows(far_end.select(ROW, "far_end_loss", far_end_mos=_one_method("mos_{}")))
     _add_transport_loss(work)
     _add_own_points(work)
-    work.derive(first_lossy_segment=_first_lossy(work.settings.lossy_percent))
+    work.derive(first_lossy_segment=_first_lossy(work.limit("lossy_percent")))
 
 
 def _gain(direction: str, point: str, before: tuple[str, ...]) -> pl.Expr:
@@ -166,7 +166,7 @@ def _add_transport_loss(work: Workspace) -> None:
     air = pl.any_horizontal(
         (pl.col("call.ul_sinr_last") < 0).fill_null(False),
         (pl.col("call.pusch_rsrp_last") < -124).fill_null(False),
-        (pl.col("ul_interference_per_prb") > work.settings.radio_noise_dbm).fill_null(False),
+        (pl.col("ul_interference_per_prb") > work.limit("radio_noise_dbm")).fill_null(False),
         (pl.col("pdcp_loss_ratio_ul_qci1") >= 5).fill_null(False),
         (pl.col("uplink_ta_commands") >= _TA_COMMANDS).fill_null(False),
         (pl.col("prb_utilisation") >= 70).fill_null(False),
@@ -181,7 +181,6 @@ def _add_transport_loss(work: Workspace) -> None:
 
 def _add_own_points(work: Workspace) -> None:
     """`own_points_loss` without what came from the far end; `own_network_good` with the cell in order too."""
-    limits = work.settings
     ups = [pl.col(f"_uplink_{p}") for p in ("ue", "s1u", "sbc")]
     downs = [_gain("downlink", p, ("far_end",)) for p in ("ue", "s1u", "sbc")]
     # Uplink loss at S1-U was made by phone and air; the cell checks below speak for the air.
@@ -191,7 +190,7 @@ def _add_own_points(work: Workspace) -> None:
         pl.col("pdcp_loss_ratio_ul_qci1") >= 5,
         pl.col("pdcp_air_loss_ratio_dl_qci1") >= 5,
         pl.col("pdcp_discard_ratio_dl_qci1") > 0.5,
-        pl.col("ul_interference_per_prb") > limits.radio_noise_dbm,
+        pl.col("ul_interference_per_prb") > work.limit("radio_noise_dbm"),
         pl.col("prb_utilisation") >= 70,
         pl.col("equipment_alarm_near"),
         pl.col("call.pusch_rsrp_last") < -124,
@@ -202,11 +201,11 @@ def _add_own_points(work: Workspace) -> None:
     bad_cell = pl.any_horizontal(*(hit.fill_null(False) for hit in cell_hits))
     work.derive(
         own_points_loss=pl.max_horizontal(*ups, *downs),
-        own_network_good=pl.when(worst.is_not_null()).then((worst < limits.lossy_percent) & ~bad_cell),
+        own_network_good=pl.when(worst.is_not_null()).then((worst < work.limit("lossy_percent")) & ~bad_cell),
     )
 
 
-def _first_lossy(limit: float) -> pl.Expr:
+def _first_lossy(limit: pl.Expr) -> pl.Expr:
     """First of ue, s1u, sbc, far_end in the direction of the speech where loss reaches the limit (MOS-05).
 
     Of two lossy directions the worse one tells; `none` when loss is known and low everywhere.
@@ -280,7 +279,7 @@ def _add_direction(work: Workspace, points: pl.DataFrame) -> None:
     )
     work.join_rows(worst)
     up, down = pl.col("_up").fill_null(0.0), pl.col("_down").fill_null(0.0)
-    limit = work.settings.lossy_percent
+    limit = work.limit("lossy_percent")
     work.derive(
         bad_direction=pl.when(pl.col("_up").is_null() & pl.col("_down").is_null())
         .then(pl.lit(None, dtype=pl.String))
