@@ -41,8 +41,10 @@ def walk(paths: Iterable[Path], but_not: Path | None = None) -> list[Path]:
     for path in paths:
         if not path.exists():
             raise UsageError("no such file or folder", file=str(path))
+        root = path.resolve()
+        near = own is not None and (own.is_relative_to(root) or root.is_relative_to(own))
         for file in sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]:
-            if own is None or own not in file.resolve().parents:
+            if not (near or file.is_symlink()) or own not in file.resolve().parents:
                 found[file] = None
     return list(found)
 

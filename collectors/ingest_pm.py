@@ -26,7 +26,7 @@ from collectors.store.batch import adopt
 
 MANY_FILES, MANY_BYTES = 64, 64 << 20  # from here on worker processes are worth their start
 COMPILED_BYTES = 4 << 20  # from here on the compiled scan is worth its loading
-BATCH_FILES, BATCH_BYTES = 64, 96 << 20
+BATCH_FILES, BATCH_BYTES = 512, 96 << 20
 LOG = logging.getLogger(__name__)
 
 

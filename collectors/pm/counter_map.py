@@ -22,6 +22,7 @@ from collectors.kpi.located import LocatedYaml
 DEFAULT_MAP: Final = "3gpp"
 _FOLDER = Path(__file__).with_name("maps")
 _SOURCE = re.compile(r"(?P<sign>-?)(?P<name>[^\[\]\s-](?:[^\[\]]*[^\[\]\s])?)(?:\[(?P<index>\d{1,6}|\*)\])?")
+_MOST_CHOSEN: Final = 4096
 _OBJECT_GROUPS = frozenset({"enb_id", "cell_id", "cell_name", "mcc", "mnc", "ecgi", "cgi"})
 _OBJECT_WAYS = ({"enb_id", "cell_id"}, {"cell_name"}, {"ecgi"}, {"cgi"})
 
@@ -190,6 +191,7 @@ class CounterMaps:
 
     def __init__(self, maps: Mapping[str, CounterMap]) -> None:
         self._maps = dict(sorted(maps.items()))
+        self._chosen: dict[tuple[str, str, tuple[str, ...], tuple[str, ...]], CounterMap] = {}
 
     def __getitem__(self, name: str) -> CounterMap:
         try:
@@ -216,6 +218,16 @@ class CounterMaps:
 
         Of two with as many conditions the one that inherits more: it refines the other.
         """
+        said = (vendor, software_version, tuple(objects), tuple(counters))
+        if said not in self._chosen:
+            if len(self._chosen) >= _MOST_CHOSEN:
+                self._chosen.clear()
+            self._chosen[said] = self._choose(*said)
+        return self._chosen[said]
+
+    def _choose(
+        self, vendor: str, software_version: str, objects: Sequence[str], counters: Sequence[str]
+    ) -> CounterMap:
         fitting = [(self._conditions(each.file), each) for each in self._maps.values() if each.file.vendors]
         fitting = [
             (count, each)
