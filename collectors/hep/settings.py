@@ -17,7 +17,7 @@ class HepSettings(SourceSettings):
     tcp_port: int | None = Field(default=None, ge=0, le=65_535, description="0 takes a free port")
     auth_key: Secret | None = Field(default=None, description="packets with another HEP auth key are refused")
     receive_buffer_bytes: int = Field(default=8 << 20, ge=65_536, description="buffer asked of the kernel")
-    queue_bytes: int = Field(default=64 << 20, ge=65_536, description="packets that may wait for decoding")
+    queue_bytes: int = Field(default=256 << 20, ge=65_536, description="packets that may wait for decoding")
     tell_s: float = Field(default=0.5, gt=0, description="how often finished records are handed on")
     signalling: SignallingSettings = Field(default=SignallingSettings(), description="nodes and waits")
 
