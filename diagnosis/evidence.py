@@ -22,6 +22,7 @@ from diagnosis.derived import (
     cluster,
     core_fault,
     csfb_mapping,
+    ims_signalling,
     neighbours,
     population,
     radio,
@@ -43,6 +44,7 @@ MODULES = (
     ticket_text,
     radio,
     reasons,
+    ims_signalling,
     registration_stage,
     registration_history,
     call_timing,
@@ -280,6 +282,7 @@ def build(
     own_record.add_own_records(work)
     serving.add_serving(work)
     work.related["aliases"] = serving.node_aliases(work)
+    ims_signalling.derive(work)
     places = add_readings(work, kpi_catalogue.kpis)
     ticket_text.derive(work)
     radio.derive(work)

@@ -43,7 +43,8 @@ def derive(work: Workspace) -> None:
         pl.when(work.can_see("call", "first_error_node")).then(
             (pl.col("call.first_error_node") == "dns").fill_null(False)
         ),
-        is_500 & (pl.col("final_delay_s") < limits.dns_reply_s),
+        # Where the ladder is known, haste alone does not tell DNS from another fault.
+        is_500 & (pl.col("final_delay_s") < limits.dns_reply_s) & ~pl.col("call_has_ladder"),
         is_500 & (pl.col("ims_dns_failure_ratio") > limits.dns_failure_percent),
     )
     work.derive(core_data_fault=hss | dns)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 DOMAIN = "ims.mnc001.mcc001.3gppnetwork.org"
 CORE = "10.45.0"
-ECGI = "001-01-00501-7"
+ENODEB, CELL, TAC = 1281, 7, 9811
+ECGI = f"001-01-{ENODEB}-{CELL}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,8 @@ class Played:
     callee: Subscriber
     outcome: Outcome
     injected: float
+    heard: tuple[int, int] = (0, 0)
+    """Packets of speech that the called phone received, and expected."""
 
 
 class Stage:
@@ -60,7 +62,8 @@ class Stage:
             outcome = await scene.caller.register()
         else:
             outcome = await scene.caller.call(scene.callee.subscriber.impu, fault.talk_s)
-        return Played(fault, scene.caller.subscriber, scene.callee.subscriber, outcome, injected)
+        heard = scene.callee.heard.get(outcome.call_id, (0, 0))
+        return Played(fault, scene.caller.subscriber, scene.callee.subscriber, outcome, injected, heard)
 
     async def _registered(self, phone: Phone, wanted: bool) -> None:
         if wanted:

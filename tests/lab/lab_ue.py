@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from typing import cast
 
 from lab_milenage import Digest, Milenage, OldSequence, Sim, WrongKey, challenge_of
-from lab_network import DOMAIN, PCSCF, Subscriber
+from lab_network import CELL, DOMAIN, ENODEB, PCSCF, TAC, Subscriber
 from lab_rtp import PAYLOAD_TYPE, Impairment, MediaStream
 from lab_sip import BadSip, Sip, parameters, read, uri_in
 
-ENODEB, CELL, TAC = 1281, 7, 9811
 PANI = f"3GPP-E-UTRAN-FDD; utran-cell-id-3gpp=00101{TAC:04X}{ENODEB * 256 + CELL:07X}"
 PATIENCE_S = 14.0
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE"
