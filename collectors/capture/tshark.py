@@ -27,6 +27,8 @@ _OPTIONS = (
     *("-o", "sip.desegment_headers:TRUE", "-o", "sip.desegment_body:TRUE"),
     # NAS with the null algorithm EEA0 is in clear behind its security header (TS 24.301 clause 9).
     *("-o", "nas-eps.null_decipher:TRUE"),
+    # The radio capabilities of a phone (RRC inside S1AP) take megabytes of JSON, and no record needs them.
+    *("--disable-protocol", "lte_rrc"),
 )
 
 

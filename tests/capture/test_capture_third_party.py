@@ -123,6 +123,7 @@ def test_a_capture_gives_the_calls_and_registrations_that_it_holds(third_party_d
     found = {kind: frame.height for kind, frame in capture.frames.items() if frame.height}
     assert found == truth.rows, truth.why
     assert not any("_bad_" in state for state in capture.counts)
+    assert capture.counts["undecoded"] == capture.counts["cut_short"] == 0
 
 
 def test_every_capture_there_is_has_its_truth_written_down(third_party_data: Path) -> None:
