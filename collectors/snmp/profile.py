@@ -21,6 +21,7 @@ from collectors.readings.inputs import KpiPart, Strict, check_kpi_part
 from collectors.snmp.engine import Value
 
 _FOLDER = Path(__file__).with_name("profiles")
+_COUNTER_LIMIT = 2**64
 Oid = Annotated[str, StringConstraints(pattern=r"^[0-2](\.\d{1,10}){1,127}$")]
 
 
@@ -122,7 +123,7 @@ def _column(
     if not numbers:
         return None
     values = list(numbers.values())
-    if kind is not Kind.GAUGE and min(values) < 0:
+    if kind is not Kind.GAUGE and (min(values) < 0 or max(values) >= _COUNTER_LIMIT):
         counts["not_a_number"] += len(values)
         return None
     return Column.of([names.get(index, index) for index in numbers], values, kind)

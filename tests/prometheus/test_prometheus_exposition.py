@@ -48,14 +48,14 @@ def test_the_recorded_kamailio_exporter_has_one_malformed_help_line(third_party_
 
 
 @given(st.text(max_size=300))
-@settings(max_examples=60)
+@settings(deadline=None, max_examples=60)
 def test_any_text_is_read_without_an_error(text: str) -> None:
     found = parse(text)
     assert found.counts["samples"] >= 0
 
 
 @given(st.sampled_from(TEXT.splitlines()), st.integers(0, 60), st.characters())
-@settings(max_examples=60)
+@settings(deadline=None, max_examples=60)
 def test_a_changed_character_never_escapes_as_an_error(line: str, place: int, character: str) -> None:
     parse(TEXT + line[:place] + character + line[place + 1 :] + "\n")
 
@@ -84,7 +84,7 @@ def test_a_wrong_selector_is_refused(text: str) -> None:
 
 
 @given(st.text(max_size=40))
-@settings(max_examples=60)
+@settings(deadline=None, max_examples=60)
 def test_a_quoted_label_value_is_read_back(value: str) -> None:
     assert parse_selector(f"a{{x={quoted(value)}}}").matchers[0].value.replace("n", "\n") == value.replace(
         "n", "\n"

@@ -91,7 +91,7 @@ def test_a_reading_that_is_not_later_is_left_out() -> None:
 
 
 @given(st.lists(st.integers(0, 2**31 - 1), min_size=1, max_size=20), st.integers(0, 2**32 - 1))
-@settings(max_examples=60)
+@settings(deadline=None, max_examples=60)
 def test_a_wrapping_counter_adds_up_to_what_was_counted(steps: list[int], start: int) -> None:
     memory = CounterMemory({"c": SampleRule(Kind.COUNTER32)}, from_zero=False)
     total, value, at = 0.0, start, START

@@ -69,7 +69,7 @@ def test_a_sample_that_was_missing_once_has_no_total() -> None:
 
 
 @given(st.integers(5, 70), st.integers(0, 299))
-@settings(max_examples=40)
+@settings(deadline=None, max_examples=40)
 def test_whatever_the_pace_whole_periods_hold_what_was_counted(pace: int, offset: int) -> None:
     count = 1500 // pace
     periods = closed([(offset + pace * i, float(pace * i), 0.0) for i in range(count)])
