@@ -16,6 +16,7 @@ from collectors.signalling.sighting import RtcpReport, Sighting, VoiceReport
 
 _MAX_SOURCES = 1_000
 _REST = "other"
+_AHEAD = timedelta(minutes=5)
 _REMEMBERED = 2_000  # messages, some 0.4 s of a busy probe; twice as many at most
 
 
@@ -23,7 +24,8 @@ class Decoder:
     """Reads packets and hands sightings to an assembly; one thread at a time.
 
     `counts`: packets by state: `sip`, `rtcp`, `voice_report`, `keep_alive`, `malformed`, `bad_payload`,
-    `wrong_key`, `unwanted` (a payload type that is not read). `sources`: the same by capture id.
+    `wrong_key`, `unwanted` (a payload type that is not read). `sources`: the same by capture id, and
+    how often a probe was more than five minutes ahead (`clock_ahead`).
     """
 
     def __init__(self, assembly: Assembly, auth_key: bytes = b"") -> None:
@@ -87,12 +89,20 @@ class Decoder:
             message, state = VoiceReport(packet.payload), "voice_report"
         else:
             return "unwanted"
-        at = packet.at or datetime.now(UTC)
+        at = self._time(packet, tap)
         ends = packet.source, packet.destination
         self.assembly.take(Sighting(at, *ends, packet.transport, tap, message, packet.correlation))
         if self._latest is None or at > self._latest:
             self._latest, self._latest_at = at, time.monotonic()
         return state
+
+    def _time(self, packet: HepPacket, tap: str) -> datetime:
+        """Return the time of the probe, or of now where it has none or one that would end every wait."""
+        now = datetime.now(UTC)
+        if packet.at is None or packet.at <= now + _AHEAD:
+            return packet.at or now
+        self._source(tap)["clock_ahead"] += 1
+        return now
 
     def _sip(self, payload: bytes) -> SipMessage:
         """Read a message; the copy that the other end of the hop reports is not read again."""
@@ -106,9 +116,12 @@ class Decoder:
 
     def _count(self, tap: str, state: str) -> None:
         self.counts[state] += 1
+        self._source(tap)[state] += 1
+
+    def _source(self, tap: str) -> Counter[str]:
         source = self.sources.get(tap)
         if source is None:
             # The ids come from the network: their number is bounded.
             name = tap if len(self.sources) < _MAX_SOURCES else _REST
             source = self.sources.setdefault(name, Counter())
-        source[state] += 1
+        return source

@@ -20,7 +20,7 @@ from collectors.signalling.message import parse_sip
 from collectors.signalling.sighting import Endpoint
 from collectors.signalling.sip import SipPart
 
-AT = datetime(2026, 3, 1, 9, 0, 1, 250_000, tzinfo=UTC)
+AT = datetime(2024, 3, 11, 9, 0, 1, 250_000, tzinfo=UTC)
 A, B = Endpoint("10.0.0.1", 5060), Endpoint("10.0.0.2", 5080)
 A6, B6 = Endpoint("2001:db8::1", 5060), Endpoint("2001:db8::2", 5061)
 SIP = (
@@ -136,6 +136,17 @@ def test_every_payload_type_ends_in_its_state_per_source() -> None:
     }  # fmt: skip
     assert decoder.sources["1"] == {"sip": 1, "rtcp": 1}
     assert part.counts == {"not_kept": 1}
+
+
+def test_a_probe_whose_clock_is_far_ahead_does_not_end_every_wait() -> None:
+    part = SipPart()
+    decoder = Decoder(Assembly([part]))
+    ahead = datetime(2099, 1, 1, tzinfo=UTC)
+    register = SIP.replace(b"OPTIONS", b"INVITE")
+    decoder.take([version_3(register, ahead, A, B), version_3(register, datetime.now(UTC), A, B)])
+    assert decoder.ripe() == {}
+    assert decoder.sources["2001"] == {"sip": 2, "clock_ahead": 1}
+    assert (part.counts["message"], part.counts["duplicate"]) == (1, 1)
 
 
 def test_the_number_of_sources_is_bounded() -> None:

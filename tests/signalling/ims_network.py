@@ -13,7 +13,7 @@ from collectors.signalling.message import parse_sip
 from collectors.signalling.settings import NodeSetting, SignallingSettings
 from collectors.signalling.sighting import Endpoint, Sighting
 
-START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
+START = datetime(2024, 3, 11, 9, 0, tzinfo=UTC)
 PHONE_A, PHONE_B = Endpoint("10.9.0.1", 5062), Endpoint("10.9.0.2", 5064)
 PCSCF, ICSCF, SCSCF = Endpoint("10.0.0.1", 5060), Endpoint("10.0.0.2", 5060), Endpoint("10.0.0.3", 5060)
 AS = Endpoint("10.0.0.4", 5060)
