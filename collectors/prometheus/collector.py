@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -128,7 +129,7 @@ class PrometheusCollector(Collector[PrometheusSettings]):
     async def _scrape(self, target: str, sink: Sink) -> Counter[str]:
         place = f"{self.settings.name} {target}"
         try:
-            text = await get_text(self._http(), str(self._targets[target].url), None, place)
+            text = await self._text(target, place)
         except SourceError:
             await self._gathering.hand_over([self._down(target, self.clock())], sink)
             raise
@@ -139,6 +140,14 @@ class PrometheusCollector(Collector[PrometheusSettings]):
             raise SourceError("bad_answer", "has none of the metrics of its map", file=place)
         counts = await self._gathering.hand_over([told], sink)
         return +(found.counts + counts + Counter(scrapes=1))
+
+    async def _text(self, target: str, place: str) -> str:
+        """Fetch the exposition; an exporter that only trickles ends as a timeout, not at the deadline."""
+        try:
+            async with asyncio.timeout(0.8 * self.settings.deadline_s):
+                return await get_text(self._http(), str(self._targets[target].url), None, place)
+        except TimeoutError as error:
+            raise SourceError("timeout", "did not answer in time", file=place) from error
 
     def _down(self, target: str, now: datetime) -> Told:
         state = self._nodes[target]

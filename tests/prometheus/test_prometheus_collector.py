@@ -132,6 +132,36 @@ def test_a_refusal_has_its_own_state(
     into_store(work)
 
 
+def test_an_exporter_that_never_ends_its_answer_is_a_timeout(
+    clock: Any, into_store: Callable[..., Path]
+) -> None:
+    async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+        try:
+            while not writer.is_closing():
+                writer.write(b"#")
+                await writer.drain()
+                await asyncio.sleep(0.02)
+        except ConnectionError:
+            pass
+        finally:
+            writer.close()
+
+    async def work(sink: StoreSink) -> None:
+        server = await asyncio.start_server(trickle, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        target = {"node": "scscf1", "map": "kamailio-scscf", "url": f"http://127.0.0.1:{port}/"}
+        polled = PrometheusCollector(PrometheusSettings(name="core", deadline_s=0.5, targets=[target]))
+        polled.clock = clock
+        with pytest.raises(SourceError) as caught:
+            await polled.collect("scscf1", sink)
+        assert caught.value.code == "timeout"
+        await polled.close()
+        server.close()
+
+    assert samples(into_store(work))["value"].to_list() == [0.0]
+
+
 def test_an_answer_without_any_metric_of_the_map_is_a_bad_answer(
     exporter: Any, clock: Any, into_store: Callable[..., Path]
 ) -> None:
