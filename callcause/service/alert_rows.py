@@ -6,7 +6,7 @@ A group is one episode of a group key: it is over when all of its alerts are res
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -191,9 +191,3 @@ def _settle(session: Session, group: AlertGroup, new: int) -> None:
         group.status, group.resolved_at = RESOLVED, group.updated_at
     if new:
         group.diagnosis = PENDING
-
-
-def counts(session: Session) -> dict[str, int]:
-    """Alerts that are known, by status."""
-    rows: Sequence[Any] = session.execute(select(Alert.status, func.count()).group_by(Alert.status)).all()
-    return {str(status): int(number) for status, number in rows}
