@@ -1,6 +1,6 @@
 """The state database: what callcause and people did about tickets and alerts; SQLite (WAL) or PostgreSQL."""
 
-from callcause.state import alert, bookkeeping, notice, ticket
+from callcause.state import alert, bookkeeping, feedback, notice, ticket, trouble_ticket
 from callcause.state.base import Base, CompressedJson, UtcTime
 from callcause.state.database import Database
 from callcause.state.errors import DatabaseGone, StaleVersion
@@ -16,6 +16,8 @@ __all__ = [
     "UtcTime",
     "alert",
     "bookkeeping",
+    "feedback",
     "notice",
     "ticket",
+    "trouble_ticket",
 ]
