@@ -39,6 +39,8 @@ class PolicyPart:
         key = message.hop_by_hop, message.end_to_end
         if message.is_request:
             self._requests[key] = message
+            if len(self._requests) > MOST_RX:
+                self._requests.pop(next(iter(self._requests)))
         asked = self._requests.get(key, message)
         if len(self.seen) < MOST_RX:
             self.seen.append((sighting.at, message if message.is_request else _about(message, asked)))

@@ -25,18 +25,17 @@ FIELDS = (
     *("udp.srcport", "udp.dstport", "udp.length", "rtp.ssrc", "rtp.seq", "rtp.timestamp", "rtp.p_type"),
 )
 _STREAM = ("source", "destination", "source_port", "destination_port", "ssrc", "point")
-# The last of these in the list of protocols says what a packet is.
-_KINDS = (
-    ("malformed", "_ws.malformed"),
-    ("sip", "sip"),
-    ("rtcp", "rtcp"),
-    ("rtp", "rtp"),
-    ("diameter", "diameter"),
-    ("s1ap", "s1ap"),
-    ("gtpv2", "gtpv2"),
-    ("encrypted", "esp|tls|dtls|srtp|quic"),
-    ("fragment", "ip|ipv6"),
-)
+# The first of these that a packet has says what it is.
+_KINDS = {
+    "sip": "sip",
+    "rtcp": "rtcp",
+    "rtp": "rtp",
+    "diameter": "diameter",
+    "s1ap": "s1ap",
+    "gtpv2": "gtpv2",
+    "encrypted": "esp|tls|dtls|srtp|quic",
+    "malformed": "_ws.malformed",
+}
 
 
 class RtpReader:
@@ -109,8 +108,7 @@ class RtpReader:
 def _kind() -> pl.Expr:
     names = pl.concat_str(pl.lit(":"), pl.col("frame.protocols").fill_null(""), pl.lit(":"))
     found: pl.Expr = pl.lit("other")
-    for kind in ("malformed", "encrypted", "gtpv2", "s1ap", "diameter", "rtp", "rtcp", "sip"):
-        pattern = dict(_KINDS)[kind]
+    for kind, pattern in reversed(_KINDS.items()):
         found = pl.when(names.str.contains(f":(?:{pattern}):")).then(pl.lit(kind)).otherwise(found)
     return found
 
