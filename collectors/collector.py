@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -54,6 +54,13 @@ class Collector(ABC, Generic[S]):
 
         Raises SourceError where the target cannot be read. Cancelled when the deadline has passed.
         """
+
+    def lacking(self) -> Mapping[str, int]:
+        """Periods that elements should have delivered and have not yet, by element.
+
+        None where none are expected.
+        """
+        return {}
 
     async def close(self) -> None:
         """Give back connections and engines."""

@@ -68,6 +68,8 @@ class Exposition:
 
     def _sources(self) -> Iterator[Reading]:
         yield from source_readings(self._service.health)
+        for element, periods in self._service.schedule.lacking().items():
+            yield Reading("callcause_missing_periods", (element,), float(periods))
 
     def _state(self) -> Iterator[Reading]:
         yield from self._service.database.read(state_readings)

@@ -64,6 +64,13 @@ class Schedule:
                 misfire_grace_time=None,
             )
 
+    def lacking(self) -> dict[str, int]:
+        """Periods that elements have not delivered, by element, over all collectors."""
+        found: Counter[str] = Counter()
+        for collector in self._collectors:
+            found.update(collector.lacking())
+        return dict(found)
+
     def start(self) -> None:
         """Begin; needs a running event loop."""
         self._scheduler.start()

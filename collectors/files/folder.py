@@ -59,6 +59,10 @@ class FolderCollector(Collector[FolderSettings]):
         """Periods of PM files that did not come in time."""
         return self._watch.missing()
 
+    def lacking(self) -> Mapping[str, int]:
+        """Return how many periods of each element are still missing."""
+        return Counter(period.element for period in self.missing() if period.arrived_at is None)
+
     async def collect(self, target: str, sink: Sink) -> Counter[str]:
         """Take in what is whole; counts files by state, `waiting` ones, and periods missing or late."""
         stamps, names = await asyncio.to_thread(self._look, target)

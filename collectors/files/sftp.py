@@ -82,6 +82,10 @@ class SftpCollector(Collector[SftpSettings]):
         """Periods of PM files that did not come in time."""
         return self._watch.missing()
 
+    def lacking(self) -> Mapping[str, int]:
+        """Return how many periods of each element are still missing."""
+        return Counter(period.element for period in self.missing() if period.arrived_at is None)
+
     async def collect(self, target: str, sink: Sink) -> Counter[str]:
         """Pull what is whole and new; counts files by state, `waiting`, `already`, `resumed`, periods."""
         counts: Counter[str] = Counter()
