@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 
 from collectors.pm import kernel
 from collectors.pm.block import PmBlock
+from collectors.pm.block_reader import BlockReader
 from collectors.pm.builder import BlockBuilder
 from collectors.pm.source import DEFAULT_LIMITS, Limits, utf8_chunks
-from collectors.pm.stream import BlockReader, stream_blocks
+from collectors.pm.stream import stream_blocks
 from collectors.pm.value import read_result
 
 _OPEN: Final = b"<measValue"

@@ -104,15 +104,15 @@ def test_one_odd_row_costs_only_itself(tmp_path: Path) -> None:
     )
     seen = []
     path = saved(tmp_path, text)
-    from collectors.pm.stream import BlockReader
+    from collectors.pm.block_reader import BlockReader
 
     original = BlockReader._start_row
     with patch.object(
         BlockReader, "_start_row", lambda self, a: (seen.append(a["measObjLdn"]), original(self, a))[1]
     ):
-        from collectors.pm import stream
+        from collectors.pm import block_reader
 
-        with patch.dict(stream._ON_START, {"measValue": BlockReader._start_row}):
+        with patch.dict(block_reader._ON_START, {"measValue": BlockReader._start_row}):
             (block,) = scan.scan_blocks(path)
     assert seen == ["Cell=50"]
     assert block.values[:, 0].tolist() == list(range(100))
