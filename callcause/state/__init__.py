@@ -1,6 +1,16 @@
 """The state database: what callcause and people did about tickets and alerts; SQLite (WAL) or PostgreSQL."""
 
-from callcause.state import alert, bookkeeping, feedback, notice, ticket, trouble_ticket
+from callcause.state import (
+    alert,
+    bookkeeping,
+    feedback,
+    incident,
+    notice,
+    ticket,
+    trouble_ticket,
+    vault,
+    warning,
+)
 from callcause.state.base import Base, CompressedJson, UtcTime
 from callcause.state.database import Database
 from callcause.state.errors import DatabaseGone, StaleVersion
@@ -17,7 +27,10 @@ __all__ = [
     "alert",
     "bookkeeping",
     "feedback",
+    "incident",
     "notice",
     "ticket",
     "trouble_ticket",
+    "vault",
+    "warning",
 ]

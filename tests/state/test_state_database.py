@@ -25,6 +25,10 @@ from callcause.state.migration import migrate, revisions
 from callcause.state.ticket import Result, Ticket, TicketEvent
 from callcause_error import CallcauseError, UsageError
 
+FIRST_TICKET = """
+INSERT INTO tickets (id, record, source, state, received_at, taken_in_at, in_store, diagnosis, version)
+VALUES ('T-1', '{}', 'http', 'entered', '2026-11-22 01:30:00.0', '2026-11-22 01:30:00.0', false, 'pending', 1)
+"""
 AT = datetime(2026, 11, 22, 9, 30, 0, 123456, tzinfo=timezone(timedelta(hours=8)))
 
 
@@ -139,7 +143,7 @@ def test_a_database_of_an_earlier_version_is_brought_up_with_its_rows(state_sett
     old = Database(state_settings)
     with old._engine.execution_options(callcause_writes=True).begin() as connection:
         migrate(connection, revisions()[0])
-    old.write(add("T-1"))
+        connection.exec_driver_sql(FIRST_TICKET)
     old.close()
     new = Database.open(state_settings)
     assert count(new) == 1
