@@ -134,7 +134,8 @@ def _long(computed: pl.DataFrame, kpi_id: str, catalogue: Catalogue) -> pl.DataF
         "period_start",
         pl.col("period_s").alias("period"),
         pl.lit(kpi_id).alias("kpi_id"),
-        (value * samples / catalogue.kpi(kpi_id).factor).alias("numerator"),
+        # Counts are whole numbers; the way over the ratio leaves crumbs behind the point.
+        (value * samples / catalogue.kpi(kpi_id).factor).round(6).alias("numerator"),
         samples.alias("denominator"),
         value.alias("value"),
         pl.lit(None, pl.String).alias("split"),
