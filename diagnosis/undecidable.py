@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from diagnosis.outcome import HIT, Entry, Mask, Plan, States
+from diagnosis.outcome import HIT, NO_DATA, Entry, Mask, Plan, States
 from diagnosis.ranking import WHY_CSFB, Weights
 from diagnosis.support import flag
 
@@ -28,7 +28,8 @@ def undecidable(
 ) -> Mask:
     """Tickets x 1: true where `leading` (number of the leading supported cause) does not decide."""
     absent = {record: _absent(frame, record) for record in RECORDS}
-    by_tree = _is_one_of(_names_a_tree(weights.plan), leading) & absent["registration"]
+    unread = absent["registration"] | _unread(weights, states)
+    by_tree = _is_one_of(_names_a_tree(weights.plan), leading) & unread
     stage = (category == "csfb") & flag(frame, pl.col("csfb_wording") == "stage")
     half = stage & _is_one_of(_why_csfb(weights.plan), leading) & (absent["call"] | absent["registration"])
     return np.asarray(by_tree | half | _symptom(weights, states, leading, absent))
@@ -48,6 +49,21 @@ def _names_a_tree(plan: Plan) -> frozenset[int]:
     """Causes that only say which tree to run: its result is the cause (rule 7e)."""
     known = [plan.runbooks.causes[cause] for cause in plan.causes]
     return frozenset(n for n, c in enumerate(known) if c.intermediate and c.gives_way_to is not None)
+
+
+def _unread(weights: Weights, states: States) -> Mask:
+    """Tell where what would decide another why-part of the CSFB answer by the user's own record was not read.
+
+    That a user is not registered shows with each of them; while one is not read, it may be the cause.
+    """
+    plan, found = weights.plan, np.zeros(len(states), np.bool_)
+    own: dict[int, list[int]] = {}
+    for entry in plan.entries:
+        if entry.check_id in WHY_CSFB[1:] and not entry.is_route and entry.rank == 0 and entry.spec.decisive:
+            own.setdefault(entry.causes[0], []).append(entry.number)
+    for numbers in own.values():
+        found |= (states[:, numbers] == NO_DATA).all(axis=1)
+    return np.asarray(found)
 
 
 def _why_csfb(plan: Plan) -> frozenset[int]:

@@ -11,6 +11,8 @@ UNREGISTERED = {
     "call.registered": False,
     "ticket.answer_icon_present": "no",
 }
+# What would decide another reason for being in CS was read, and is in order.
+READ = {"device_model.volte_supported": True, "registration.ue_voice_domain": "ims_ps_preferred"}
 FAILED = "fallback to 2G and then the call fails"
 
 
@@ -22,11 +24,23 @@ def test_not_registered_without_a_registration_record_asks_for_that_record() -> 
 
 
 def test_not_registered_with_a_registration_record_stands() -> None:
-    assert first(UNREGISTERED)[0] == ("cause", "csfb-not-registered")
+    assert first({**UNREGISTERED, **READ})[0] == ("cause", "csfb-not-registered")
+
+
+def test_not_registered_stays_open_while_the_voice_domain_of_the_phone_is_not_read() -> None:
+    row = {**UNREGISTERED, "device_model.volte_supported": True, "has.registration": True}
+    result = diagnosed(row).results()[0]
+    assert result["verdict"] == "cannot_tell"
+    assert "registration.ue_voice_domain" in [need["need"] for need in result["missing"]]
+
+
+def test_not_registered_stays_open_while_nobody_knows_what_the_phone_can_do() -> None:
+    row = {**UNREGISTERED, "registration.ue_voice_domain": "ims_ps_preferred"}
+    assert first(row)[0][0] == "cannot_tell"
 
 
 def test_an_earlier_registration_that_is_still_valid_counts_as_a_record() -> None:
-    row = {**UNREGISTERED, "has.registration": False, "has.registration_recent": True}
+    row = {**UNREGISTERED, **READ, "has.registration": False, "has.registration_recent": True}
     assert first(row)[0][0] == "cause"
 
 
