@@ -212,3 +212,16 @@ def test_all_third_party_files_end_in_one_counted_state(third_party_data: Path, 
         assert report.files == len(files)
         assert report.states[FileState.STORED] >= 30
         assert all(error.code and error.file for error in report.refused)
+
+
+def test_counters_that_no_map_knows_are_kept_and_found_under_their_entity(tmp_path: Path) -> None:
+    text = pm_file(START, range(1, 4)).replace("RRC.ConnEstabAtt.sum", "vendorThing")
+    (tmp_path / "a.xml").write_text(text)
+    with Store.open(tmp_path / "store") as store:
+        report = ingest(store, [tmp_path / "a.xml"])
+        assert report.unmapped["vendorThing"] == 3
+        (tmp_path / "cells.csv").write_text("ecgi,tac\n" + "".join(f"{ecgi(c)},1\n" for c in range(1, 4)))
+        ingest(store, [tmp_path / "cells.csv"])
+        kept = store.records("counters_kept").filter(pl.col("counter") == "vendorThing").collect()
+        assert sorted(kept["entity"]) == [ecgi(c) for c in range(1, 4)]
+        assert kept["suspect"].to_list() == [False] * 3
