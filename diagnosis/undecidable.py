@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from diagnosis.outcome import HIT, NO_DATA, Entry, Mask, Plan, States
 from diagnosis.ranking import WHY_CSFB, Weights
 from diagnosis.support import flag
+from runbooks.model import ConditionSpec
 
 RECORDS = ("call", "registration")
 
@@ -59,7 +60,8 @@ def _unread(weights: Weights, states: States) -> Mask:
     plan, found = weights.plan, np.zeros(len(states), np.bool_)
     own: dict[int, list[int]] = {}
     for entry in plan.entries:
-        if entry.check_id in WHY_CSFB[1:] and not entry.is_route and entry.rank == 0 and entry.spec.decisive:
+        decides = isinstance(entry.spec, ConditionSpec) and entry.spec.decisive
+        if entry.check_id in WHY_CSFB[1:] and decides and entry.rank == 0:
             own.setdefault(entry.causes[0], []).append(entry.number)
     for numbers in own.values():
         found |= (states[:, numbers] == NO_DATA).all(axis=1)

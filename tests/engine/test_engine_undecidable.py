@@ -12,7 +12,11 @@ UNREGISTERED = {
     "ticket.answer_icon_present": "no",
 }
 # What would decide another reason for being in CS was read, and is in order.
-READ = {"device_model.volte_supported": True, "registration.ue_voice_domain": "ims_ps_preferred"}
+READ = {
+    "device_model.volte_supported": True,
+    "registration.ue_voice_domain": "ims_ps_preferred",
+    "registration.ims_vops": True,
+}
 FAILED = "fallback to 2G and then the call fails"
 
 
