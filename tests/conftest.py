@@ -63,9 +63,9 @@ def postgres_url(postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatc
 def state_settings(request: pytest.FixtureRequest, tmp_path: Path) -> StateSettings:
     """Settings of an empty state database, on SQLite and on PostgreSQL."""
     if request.param == "sqlite":
-        return StateSettings(database=f"sqlite:///{tmp_path}/state.sqlite")
+        return StateSettings(database=f"sqlite:///{tmp_path}/state.sqlite", patience_s=60)
     url = request.getfixturevalue("postgres_url")
-    return StateSettings(database=url, password=Secret(env="CALLCAUSE_TEST_DATABASE_PASSWORD"))
+    return StateSettings(database=url, password=Secret(env="CALLCAUSE_TEST_DATABASE_PASSWORD"), patience_s=60)
 
 
 @pytest.fixture

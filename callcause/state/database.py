@@ -105,7 +105,7 @@ class Database:
                     raise StaleVersion("the row is changed by others again and again") from error
             except IntegrityError:
                 # Two writers added the same row: the second finds it when it looks again.
-                meetings += MAX_MEETINGS // 3
+                meetings += MAX_MEETINGS // 10
                 if meetings >= MAX_MEETINGS:
                     raise
             except DBAPIError as error:
