@@ -5,7 +5,7 @@ BIN := .venv/bin
 SRC := callcause collectors dashboards diagnosis runbooks bench tests callcause_error.py
 PYTEST_ARGS ?=
 
-.PHONY: demo test lint unit bench evaluate lock clean
+.PHONY: demo test lint unit bench evaluate lock clean lab
 
 demo: .venv/.demo
 	$(BIN)/callcause demo
@@ -24,6 +24,10 @@ unit: .venv/.dev
 
 bench: .venv/.dev
 	$(BIN)/python -m bench
+
+# All faults of the live lab with both timer settings; LAB_ARGS="--timers equal --rounds 3" and the like.
+lab: .venv/.dev
+	$(BIN)/python tests/lab/lab_all.py $(LAB_ARGS)
 
 evaluate: .venv/.dev
 	$(BIN)/python -m bench.accuracy

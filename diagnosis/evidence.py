@@ -29,6 +29,7 @@ from diagnosis.derived import (
     reasons,
     registration_history,
     registration_stage,
+    relay,
     scope,
     ticket_text,
     voice,
@@ -55,6 +56,7 @@ MODULES = (
     neighbours,
     population,
     voice,
+    relay,
     csfb_mapping,
     scope,
 )
@@ -298,6 +300,7 @@ def build(
     neighbours.derive(work)
     csfb_mapping.derive(work)
     voice.derive(work)
+    relay.derive(work)
     population.derive(work)
     scope.derive(work)
     _add_places(work, places)

@@ -29,7 +29,9 @@ CX_COUNTERS = {
     "cx_sar_timeouts": "SAR",
     # Of which command is not told; the first one of the procedure stands for it.
     "diameter_timeouts": "UAR",
+    "diameter_peers_open": "UAR",
 }
+PEERS = "diameter_peers_open"
 GOOD_CODES = (2001, 2002, 2003, 2004)
 # Reason phrases in which a CSCF repeats what the HSS answered (LAB): command, vendor, code.
 PHRASES = (
@@ -72,6 +74,7 @@ def derive(work: Workspace) -> None:
         taking_part = hops.select(ROW, node="from_id").vstack(hops.select(ROW, node="to_id")).drop_nulls()
         _add_cx(work, role, taking_part.unique())
         _add_dns(work, role, taking_part.unique())
+    _leave_open(work, hops, taking_part.unique())
 
 
 # --- the ladder
@@ -329,7 +332,7 @@ def _timeouts(work: Workspace, role: _Role, taking_part: pl.DataFrame) -> pl.Dat
     moved = _moved(work, role, taking_part, tuple(CX_COUNTERS), failed=True)
     if moved.is_empty():
         return _no_cx(work)
-    specific = pl.col("counter") != "diameter_timeouts"
+    specific = ~pl.col("counter").is_in(["diameter_timeouts", PEERS])
     return moved.select(
         ROW,
         rank=pl.when(specific).then(1).otherwise(2),
@@ -364,31 +367,71 @@ def _phrases(work: Workspace, role: _Role) -> pl.DataFrame:
 def _moved(
     work: Workspace, role: _Role, taking_part: pl.DataFrame, counters: Sequence[str], *, failed: bool
 ) -> pl.DataFrame:
-    """Rows and counters of nodes that took part, which moved while the attempt went on."""
-    samples = work.tables["node_sample"].filter(
-        pl.col("counter").is_in(list(counters)) & (pl.col("increase") > 0)
-    )
-    if samples.is_empty() or taking_part.is_empty():
-        return pl.DataFrame(
-            schema={
-                ROW: work.frame.schema[ROW],
-                "counter": pl.String,
-                "node": pl.String,
-                "period_end": pl.Datetime("us", "UTC"),
-            }
-        )
-    aliases = work.related["aliases"].select(_node="alias", node="node_id")
-    named = samples.with_columns(node_name(pl.col("node_id")).alias("_node")).join(aliases, on="_node")
-    status = f"{role.role}.final_status"
-    window = _window(work, role, status)
+    """Rows and counters of nodes that took part, which moved while the attempt went on.
+
+    A gauge moved where it read 0: no Diameter peer was open.
+    """
+    read = _sampled(work, role, taking_part, counters)
     if failed:
-        window = window.filter((pl.col(status) >= FAILED_FROM).fill_null(True))
+        status = pl.col(f"{role.role}.final_status")
+        lost = work.frame.filter((status >= FAILED_FROM).fill_null(True))
+        read = read.join(lost.select(ROW), on=ROW, how="semi")
+    closed = (pl.col("counter") == PEERS) & (pl.col("value") == 0)
+    counted = (pl.col("counter") != PEERS) & (pl.col("increase") > 0)
+    return read.filter(closed | counted)
+
+
+def _sampled(
+    work: Workspace, role: _Role, taking_part: pl.DataFrame, counters: Sequence[str]
+) -> pl.DataFrame:
+    """Return readings of counters at the nodes that took part, while the attempt went on."""
+    aliases = work.related["aliases"].select(_node="alias", node="node_id")
+    samples = work.tables["node_sample"].filter(pl.col("counter").is_in(list(counters)))
+    named = samples.with_columns(node_name(pl.col("node_id")).alias("_node")).join(aliases, on="_node")
     return (
         named.join(taking_part, on="node")
-        .join(window, on=ROW)
+        .join(_window(work, role), on=ROW)
         .filter((pl.col("period_end") >= pl.col("begin")) & (pl.col("period_start") <= pl.col("end")))
-        .select(ROW, "counter", "node", "period_end")
+        .select(ROW, "counter", "node", "period_end", "value", "increase")
     )
+
+
+# --- what cannot be excluded
+
+
+def _leave_open(work: Workspace, hops: pl.DataFrame, taking_part: pl.DataFrame) -> None:
+    """Leave open of a failed call what its ladder cannot show: Cx and DNS, where nothing else watched them.
+
+    The node that answered first with an error may have done so because the HSS or DNS failed it.
+    """
+    watched = _sampled(work, CALL, taking_part, tuple(CX_COUNTERS))[ROW]
+    resolved = _sampled(work, CALL, taking_part, ("dns_failures",))[ROW]
+    own = pl.col("call.first_error_node").is_in(["pcscf", "icscf", "scscf"]).fill_null(False)
+    # 503 is said by the node of itself (RFC 3261 21.5.4), and a silent node has told nothing at all.
+    told = _first_error(hops).filter(pl.col("status").is_between(500, 599) & (pl.col("status") != 503))[ROW]
+    failed = own & pl.col(ROW).is_in(told.implode()) & (pl.col("call_silent_node") == "none")
+    passed_on = _passed_on(hops)
+    no_cx = failed & ~pl.col(ROW).is_in(watched.implode())
+    no_dns = failed & ~pl.col(ROW).is_in(resolved.implode()) & ~pl.col(ROW).is_in(passed_on.implode())
+    names = ("first_error_interface", "first_error_protocol", "first_error_code", "first_error_node")
+    _blank(work, (no_cx | no_dns).fill_null(False), names)
+
+
+def _passed_on(hops: pl.DataFrame) -> pl.Series:
+    """Rows in which the node of the first error had sent the request on: it had found its next hop."""
+    error = _first_error(hops).select(ROW, node="from_id").drop_nulls()
+    sent = hops.filter("is_request").select(ROW, node="from_id").drop_nulls()
+    return error.join(sent, on=[ROW, "node"], how="semi")[ROW].unique()
+
+
+def _blank(work: Workspace, rows: pl.Expr, names: Sequence[str]) -> None:
+    key = f"call.{ABSENT}"
+    unseen = pl.lit("".join(f"|{name}" for name in names))
+    work.derive(
+        *(pl.when(~rows).then(f"call.{name}").alias(f"call.{name}") for name in names),
+        pl.when(rows).then(unseen + pl.col(key)).otherwise(pl.col(key)).alias(key),
+    )
+    work.absent_keys.pop(key, None)
 
 
 # --- DNS

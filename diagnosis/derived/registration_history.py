@@ -108,6 +108,10 @@ def _still_registered(work: Workspace, prefix: str, person: pl.Expr) -> pl.Expr:
     """
     begins = _span(work)[0]
     reach = timedelta(hours=work.settings.coverage_h)
+    longest = work.tables["registration"]["expires"].max()
+    if isinstance(longest, int):
+        # A registration that began before the records is over when the longest lifetime has passed.
+        reach = min(reach, timedelta(seconds=longest))
     covered = pl.lit(False) if begins is None else pl.col("registered_as_of") - reach >= pl.lit(begins)
     ended = ~pl.col(f"{prefix}_ended_by").fill_null("none").is_in(["none"])
     none = pl.col(f"{prefix}_id").is_null()

@@ -1,4 +1,4 @@
-"""The same store seen without one of its sources: what callcause would have said had that source not been there."""
+"""The same store seen without one of its sources: what callcause would have said without it."""
 
 from __future__ import annotations
 

@@ -179,7 +179,8 @@ class Core:
             tables.executescript(
                 "CREATE TABLE nds_trusted_domains (id INTEGER PRIMARY KEY, trusted_domain TEXT);"
                 "CREATE TABLE s_cscf (id INTEGER PRIMARY KEY, name TEXT, s_cscf_uri TEXT);"
-                "CREATE TABLE s_cscf_capabilities (id INTEGER PRIMARY KEY, id_s_cscf INTEGER, capability INTEGER);"
+                "CREATE TABLE s_cscf_capabilities (id INTEGER PRIMARY KEY, id_s_cscf INTEGER,"
+                " capability INTEGER);"
             )
             tables.execute("INSERT INTO nds_trusted_domains VALUES (1, ?)", (DOMAIN,))
             for number, node in enumerate((n for n in CSCFS if n.node_type == "scscf"), 1):

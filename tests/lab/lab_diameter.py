@@ -46,7 +46,7 @@ class Avp:
         return tuple(read_avps(self.data))
 
 
-class BadDiameter(Exception):
+class BadDiameterError(Exception):
     """Bytes that are no Diameter message."""
 
 
@@ -75,16 +75,16 @@ def address(code: int, host: str) -> Avp:
 
 
 def read_avps(data: bytes) -> list[Avp]:
-    """Read AVPs one after the other; BadDiameter where a length is impossible."""
+    """Read AVPs one after the other; BadDiameterError where a length is impossible."""
     found, at = [], 0
     while at < len(data):
         if at + 8 > len(data):
-            raise BadDiameter("an AVP is cut off")
+            raise BadDiameterError("an AVP is cut off")
         code, flags = struct.unpack_from("!IB", data, at)
         length = int.from_bytes(data[at + 5 : at + 8], "big")
         head = 12 if flags & 0x80 else 8
         if length < head or at + length > len(data):
-            raise BadDiameter("an AVP has an impossible length")
+            raise BadDiameterError("an AVP has an impossible length")
         vendor = int.from_bytes(data[at + 8 : at + 12], "big") if flags & 0x80 else 0
         found.append(Avp(code, data[at + head : at + length], vendor, bool(flags & 0x40)))
         at += length + (-length % 4)
@@ -129,11 +129,11 @@ class Message:
 
 
 def read_message(data: bytes) -> Message:
-    """Read one whole message; BadDiameter where it is none."""
+    """Read one whole message; BadDiameterError where it is none."""
     if len(data) < HEADER.size or data[0] != 1:
-        raise BadDiameter("no Diameter header")
+        raise BadDiameterError("no Diameter header")
     _, length, flags, code, application, hop, end = HEADER.unpack_from(data)
     if int.from_bytes(length, "big") != len(data):
-        raise BadDiameter("the length does not fit")
+        raise BadDiameterError("the length does not fit")
     avps = tuple(read_avps(data[20:]))
     return Message(int.from_bytes(code, "big"), bool(flags & 0x80), application, hop, end, avps)

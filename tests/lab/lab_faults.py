@@ -53,6 +53,8 @@ class Fault:
     """The customer is served by the second S-CSCF."""
     caller_registers: bool = True
     callee_registers: bool = True
+    callee_expires: int = 60
+    """Lifetime of the callee's registration in seconds; a short one is over before the call."""
     talk_s: float = 1.0
     is_fault: bool = True
     also: tuple[str, ...] = ()
@@ -148,13 +150,17 @@ def _media_to_callee(scene: Scene) -> tuple[str, ...]:
     return ("-s", RELAY.host, "-d", scene.callee.subscriber.host, "-p", "udp")
 
 
+def _media_of_callee(scene: Scene) -> tuple[str, ...]:
+    return ("-s", scene.callee.subscriber.host, "-d", RELAY.host, "-p", "udp")
+
+
 def _lose(share: str) -> tuple[Action, Action]:
-    """Lose media on its way from the relay to the callee."""
+    """Lose a share of the media on its way from the relay to the callee, or all that the callee sends."""
 
     def rule(scene: Scene) -> tuple[str, ...]:
-        # RTP stands on even ports, RTCP on the odd one above: u32 would say it shorter, but is not everywhere.
         chance = () if share == "1" else ("-m", "statistic", "--mode", "random", "--probability", share)
-        return (*_media_to_callee(scene), *chance, "-j", "DROP")
+        way = _media_to_callee(scene) if chance else _media_of_callee(scene)
+        return (*way, *chance, "-j", "DROP")
 
     return (lambda s: _iptables("-A", *rule(s))), (lambda s: _iptables("-D", *rule(s)))
 
@@ -321,13 +327,13 @@ FAULTS: tuple[Fault, ...] = (
         "acc-callee-not-registered",
         None,
         "hep",
-        callee_registers=False,
+        callee_expires=2,
         subset=True,
     ),
     _call("callee_gone", _callee_gone, "acc-paging-failure", None, "hep"),
     _call("callee_unknown", _callee_unknown, "acc-user-behaviour", None, "hep", heal=_heal_hss),
     _call("callee_busy", _callee_busy, "acc-user-behaviour", None, "hep", subset=True),
-    _call("pcscf_restarted", _restart(PCSCF), "acc-pcscf-state-lost", PCSCF, "prometheus", subset=True),
+    _call("pcscf_restarted", _restart(PCSCF), "acc-pcscf-state-lost", PCSCF, "hep", subset=True),
     _call(
         "caller_never_registered", _nothing, "acc-caller-not-registered", None, "hep", caller_registers=False
     ),
@@ -352,8 +358,8 @@ FAULTS: tuple[Fault, ...] = (
         category="mos",
         talk_s=3.0,
     ),
-    _call("rtp_delay", _spoil(0.45, 0.0), "mos-transport-qos", None, "hep", category="mos", talk_s=6.0),
-    _call("rtp_jitter", _spoil(0.02, 0.12), "mos-transport-qos", None, "hep", category="mos", talk_s=6.0),
+    _call("rtp_delay", _spoil(0.6, 0.0), "mos-transport-qos", None, "hep", category="mos", talk_s=6.0),
+    _call("rtp_jitter", _spoil(0.02, 0.4), "mos-transport-qos", None, "hep", category="mos", talk_s=6.0),
     _reg("aka_resynchronisation", _old_sequence, "", None, "hep", is_fault=False, subset=True),
 )
 BY_NAME = {fault.name: fault for fault in FAULTS}

@@ -1,7 +1,7 @@
 """The lab's HSS: Cx over TCP, AKA vectors, a log of every transaction, and switches that make it misbehave.
 
-Run as `python lab_hss.py RUN_DIRECTORY`. The control socket takes one JSON object per line, the faults by command:
-`{"MAR": {"delay_s": 3, "result": [0, 3004], "silent": true}}`; `{}` heals.
+Run as `python lab_hss.py RUN_DIRECTORY`. The control socket takes one JSON object: `faults` by command, as in
+`{"faults": {"MAR": {"delay_s": 3, "result": [0, 3004], "silent": true}}}`, `accounts` and `heal`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
-from lab_diameter import CX, TGPP, Avp, BadDiameter, Message, address, group, number, read_message, text
+from lab_diameter import CX, TGPP, Avp, BadDiameterError, Message, address, group, number, read_message, text
 from lab_milenage import Milenage, sqn_of_auts, vector
 from lab_network import DOMAIN, HSS, SCSCF_1, SCSCF_2, Plan, Subscriber
 
@@ -174,7 +174,7 @@ class HomeSubscriberServer:
                     task = asyncio.create_task(self._answer(message, writer))
                     self._running.add(task)
                     task.add_done_callback(self._running.discard)
-        except (asyncio.IncompleteReadError, ConnectionError, BadDiameter):
+        except (asyncio.IncompleteReadError, ConnectionError, BadDiameterError):
             writer.close()
 
     async def _answer(self, request: Message, writer: asyncio.StreamWriter) -> None:

@@ -86,11 +86,11 @@ def vector(milenage: Milenage, sqn: int, rand: bytes, amf: bytes = b"\x80\x00") 
     return Vector(rand, _xor(number, ak) + amf + mac, xres, milenage.f3(rand), milenage.f4(rand))
 
 
-class WrongKey(Exception):
+class WrongKeyError(Exception):
     """The MAC of a challenge does not fit the key of this SIM."""
 
 
-class OldSequence(Exception):
+class OldSequenceError(Exception):
     """The challenge's sequence number is not fresh; the AUTS to answer with is the argument."""
 
     def __init__(self, auts: bytes) -> None:
@@ -106,13 +106,13 @@ class Sim:
     sqn: int = 0
 
     def answer(self, rand: bytes, autn: bytes) -> bytes:
-        """Return RES; WrongKey or OldSequence (TS 33.102 clause 6.3.3)."""
+        """Return RES; WrongKeyError or OldSequenceError (TS 33.102 clause 6.3.3)."""
         res, ak = self.milenage.f2_f5(rand)
         number, amf = _xor(autn[:6], ak), autn[6:8]
         if self.milenage.f1(rand, number, amf)[0] != autn[8:16]:
-            raise WrongKey("MAC failure")
+            raise WrongKeyError("MAC failure")
         if int.from_bytes(number, "big") <= self.sqn:
-            raise OldSequence(self.auts(rand))
+            raise OldSequenceError(self.auts(rand))
         self.sqn = int.from_bytes(number, "big")
         return res
 

@@ -1,4 +1,4 @@
-"""A run's own namespaces: network, mounts and processes. What runs inside ends with the process that made them."""
+"""A run's own namespaces: network, mounts, processes. What runs inside ends with what made them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def missing_parts() -> str:
     """Return what this machine lacks to run the lab, "" when it has all."""
     path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
     lacking = [name for name in NEEDED if shutil.which(name, path=path) is None]
-    modules = [folder for folder in Path("/usr/lib").glob("*/kamailio/modules")]
+    modules = list(Path("/usr/lib").glob("*/kamailio/modules"))
     lacking += [f"kamailio module {m}" for m in MODULES if not any((f / f"{m}.so").exists() for f in modules)]
     if not lacking and subprocess.run([*_unshare(), "true"], capture_output=True, check=False).returncode:
         lacking.append("the right to make network namespaces")
@@ -36,7 +36,7 @@ def inside(script: Path, *arguments: str) -> list[str]:
 
 
 def make_private(root: Path) -> None:
-    """Give this mount namespace its own /tmp and resolver, unless the run lives below /tmp: then it stays seen."""
+    """Give this mount namespace its own resolver and, unless the run lives there, its own /tmp."""
     os.environ["PATH"] = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
     resolver = root / "resolv.conf"
     resolver.write_text(f"nameserver {DNS.host}\noptions timeout:1 attempts:1\n")

@@ -1,4 +1,4 @@
-"""The lab's plan: names, addresses, subscribers, timers. One run is one network namespace and one directory."""
+"""The lab's plan: names, addresses, subscribers, timers. One run is one namespace and one directory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""RTP and RTCP (RFC 3550) of a phone: twenty milliseconds apart, counted at the other end, reported each second."""
+"""RTP and RTCP (RFC 3550) of a phone: a packet each 20 ms, counted at the other end, reported each second."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ CLOCK = 16_000
 PERIOD_S = 0.02
 
 
+def _ntp_middle(now: float) -> int:
+    """Return the middle 32 bits of the NTP time (RFC 3550 clause 4)."""
+    return int((now + 2_208_988_800) * 65_536) & 0xFFFFFFFF
+
+
 @dataclass(slots=True)
 class Received:
     """What a phone heard: counts and interarrival jitter of RFC 3550 appendix A."""
@@ -26,6 +31,10 @@ class Received:
     transit: float | None = None
     reported_expected: int = 0
     reported_packets: int = 0
+    last_report: int = 0
+    """Middle of the NTP time of the last sender report (RFC 3550 clause 6.4.1), and when it came."""
+    last_report_at: float = 0.0
+    round_trip_s: float = 0.0
 
     def take(self, data: bytes, now: float) -> None:
         """Count one RTP packet."""
@@ -50,9 +59,30 @@ class Received:
         lost = max(0, expected - packets)
         fraction = min(255, lost * 256 // expected) if expected > 0 else 0
         total = max(0, self.expected - self.packets)
-        return struct.pack(
-            "!IIIIII", self.source, fraction << 24 | total, max(self.highest, 0), int(self.jitter), 0, 0
+        since = int((time.time() - self.last_report_at) * 65_536) if self.last_report else 0
+        loss, highest = fraction << 24 | total, max(self.highest, 0)
+        return struct.pack("!IIIIII", self.source, loss, highest, int(self.jitter), self.last_report, since)
+
+    def take_report(self, data: bytes, now: float) -> None:
+        """Remember a sender report."""
+        if len(data) >= 28 and data[1] == 200:
+            self.last_report = int.from_bytes(data[10:14], "big")
+            self.last_report_at = now
+            if data[0] & 0x1F and len(data) >= 52 and any(data[44:48]):
+                # RFC 3550 clause 6.4.1: arrival, less the time of our own report, less the wait at the other end.
+                mine, waited = struct.unpack_from("!II", data, 44)
+                self.round_trip_s = ((_ntp_middle(now) - mine - waited) & 0xFFFFFFFF) / 65_536
+
+    def extended(self, own: int) -> bytes:
+        """Return the VoIP metrics block of RFC 3611 clause 4.7, as far as a phone of the lab knows them."""
+        lost = min(255, (self.expected - self.packets) * 256 // self.expected) if self.expected > 0 else 0
+        trip = min(65_535, int(self.round_trip_s * 1000))
+        body = struct.pack(
+            "!IBBBBHHHHBBBB", self.source, max(0, lost), 0, 0, 0, 0, 0, trip, 20, 127, 127, 127, 16
         )
+        body += struct.pack("!BBBBBBHHH", 127, 127, 127, 127, 0, 0, 40, 80, 200)
+        block = struct.pack("!BBH", 7, 0, len(body) // 4) + body
+        return struct.pack("!BBHI", 0x80, 207, (4 + len(block)) // 4, own) + block
 
 
 class _Port(asyncio.DatagramProtocol):
@@ -60,7 +90,9 @@ class _Port(asyncio.DatagramProtocol):
         self._stream, self._rtcp = stream, rtcp
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        if not self._rtcp and len(data) >= 12:
+        if self._rtcp:
+            self._stream.received.take_report(data, time.time())
+        elif len(data) >= 12:
             self._stream.received.take(data, time.time())
 
 
@@ -113,7 +145,9 @@ class MediaStream:
         name = b"lab@phone\x00"
         chunk = struct.pack("!I", self._source) + b"\x01\x09" + name[:9] + b"\x00"
         chunk += bytes(-len(chunk) % 4)
-        return sender + struct.pack("!BBH", 0x81, 202, len(chunk) // 4) + chunk
+        described = struct.pack("!BBH", 0x81, 202, len(chunk) // 4) + chunk
+        more = self.received.extended(self._source) if self.received.round_trip_s else b""
+        return sender + described + more
 
     async def close(self) -> None:
         """Stop sending and close the ports."""

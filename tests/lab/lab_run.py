@@ -17,16 +17,17 @@ HERE = Path(__file__).resolve().parent
 class LabRun:
     """A session as a child process; when this process ends, however it ends, the whole lab ends."""
 
-    def __init__(self, root: Path, timers: str = "staggered") -> None:
-        self.root, self.timers = root, timers
+    def __init__(self, root: Path, timers: str = "staggered", *, service: bool = True) -> None:
+        self.root, self.timers, self._service = root, timers, service
         self.started: dict[str, Any] = {}
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> LabRun:
         self.root.mkdir(parents=True, exist_ok=True)
+        more = () if self._service else ("--core-only",)
         with (self.root / "session.log").open("w") as log:
             self._process = subprocess.Popen(
-                inside(HERE / "lab_session.py", str(self.root), self.timers),
+                inside(HERE / "lab_session.py", str(self.root), self.timers, *more),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -60,10 +61,14 @@ class LabRun:
             process.kill()
             return process.wait()
 
-    @property
-    def pid(self) -> int:
-        """The process that made the namespaces."""
-        return self._running().pid
+    def kill(self) -> None:
+        """Kill the process that made the namespaces, as a crash would."""
+        process = self._running()
+        process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout):
+            if stream is not None:
+                stream.close()
 
     def _running(self) -> subprocess.Popen[str]:
         assert self._process is not None

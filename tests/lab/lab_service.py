@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,13 @@ from lab_network import CSCFS, ECGI, HEP_PORT, NODES, RELAY, TAC, WATCHER, Node,
 
 KEY = "a-key-for-the-lab-only-0123456789"
 RUN = "import sys; from callcause.cli import main; sys.argv[0] = 'callcause'; main()"
+# What the PM of a cell without trouble says.
+CLEAN_RADIO = {
+    "pdcp_air_loss_ratio_dl_qci1": 0.05,
+    "pdcp_loss_ratio_ul_qci1": 0.05,
+    "prb_utilisation": 20.0,
+    "ul_interference_per_prb": -118.0,
+}
 MAPS = {
     "pcscf": "kamailio-pcscf",
     "icscf": "kamailio-icscf",
@@ -72,6 +80,22 @@ def write_records(plan: Plan, folder: Path) -> None:
             }
         ],
     )
+    hour = int(time.time()) // 3600 * 3600
+    _table(
+        folder / "cell_kpi.csv",
+        [
+            {
+                "ecgi": ECGI,
+                "kpi_id": kpi,
+                "period_start": datetime.fromtimestamp(start, UTC).isoformat(),
+                "period": 3600,
+                "value": value,
+                "denominator": 100_000,
+            }
+            for start in range(hour - 7200, hour + 7200, 3600)
+            for kpi, value in CLEAN_RADIO.items()
+        ],
+    )
 
 
 def _toml(plan: Plan, port: int) -> str:
@@ -87,7 +111,8 @@ def _toml(plan: Plan, port: int) -> str:
     for node in (*CSCFS, RELAY):
         url = f"http://{node.host}:{node.metrics_port}/metrics"
         lines.append(
-            f'[[collect.prometheus.targets]]\nnode = "{node.node_id}"\nmap = "{MAPS[node.node_type]}"\nurl = "{url}"'
+            f'[[collect.prometheus.targets]]\nnode = "{node.node_id}"\nurl = "{url}"\n'
+            f'map = "{MAPS[node.node_type]}"'
         )
     lines.append(f'[[collect.hep]]\nname = "taps"\nhost = "{WATCHER}"\nudp_port = {HEP_PORT}')
     for node in NODES:

@@ -1,6 +1,6 @@
 """One lab run, inside its namespaces: starts core and callcause, then plays faults as it is told.
 
-`python lab_session.py RUN_DIRECTORY TIMERS`; one JSON object per line in, one out:
+`python lab_session.py RUN_DIRECTORY TIMERS [--core-only]`; one JSON object per line in, one out:
 `{"play": "hss_dead"}` -> what the phone saw, the verdict with all sources and without the one that tells;
 `{"again": "TICKET"}` -> the verdict of a ticket as it stands now. The end of the input stops everything.
 """
@@ -20,7 +20,7 @@ from lab_blind import Blindfold
 from lab_core import Core, LabError
 from lab_faults import BY_NAME, Fault
 from lab_namespace import make_private
-from lab_network import TIMERS, Plan
+from lab_network import TIMERS, Plan, Subscriber
 from lab_service import Service
 from lab_stage import Played, Stage
 
@@ -61,6 +61,12 @@ def brief(verdict: dict[str, Any] | None) -> dict[str, Any]:
     }
 
 
+def hears_badly(played: Played) -> Subscriber:
+    """Return who complains: the one who hears badly, which is the caller where the callee cannot be heard."""
+    called = played.fault.category == "mos" and played.fault.name != "one_way_audio"
+    return played.callee if called else played.caller
+
+
 def ticket(played: Played, number: int) -> dict[str, Any]:
     """Write the complaint: who, when, what it was like; nothing of the fault."""
     began = datetime.fromtimestamp(played.outcome.began, UTC).isoformat(timespec="milliseconds")
@@ -69,14 +75,13 @@ def ticket(played: Played, number: int) -> dict[str, Any]:
     more = (
         {} if fault.attempt == "register" else {"direction": "MO", "other_party_number": played.callee.msisdn}
     )
-    if category == "mos":
-        # The one who hears badly complains.
+    if hears_badly(played) is played.callee:
         more = {"direction": "MT", "other_party_number": played.caller.msisdn}
     return {
         "id": f"LAB-{number:04d}",
         "received_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "occurred_at": began,
-        "msisdn": (played.callee if category == "mos" else played.caller).msisdn,
+        "msisdn": hears_badly(played).msisdn,
         "description": SAYS[category],
         "language": "zh",
         "category": category,
@@ -140,7 +145,7 @@ async def _serve(session: Session) -> None:
         print(json.dumps(answer, ensure_ascii=False), flush=True)
 
 
-def main(root: Path, timers: str) -> int:
+def main(root: Path, timers: str, *, core_only: bool = False) -> int:
     """Start, serve orders, stop; the exit status is that of callcause."""
     root.mkdir(parents=True, exist_ok=True)
     make_private(root)
@@ -149,7 +154,8 @@ def main(root: Path, timers: str) -> int:
         began = time.monotonic()
         session.core.start()
         up_s = time.monotonic() - began
-        session.service.start()
+        if not core_only:
+            session.service.start()
         print(json.dumps({"up_s": round(up_s, 2), "ready_s": round(time.monotonic() - began, 2)}), flush=True)
         asyncio.run(_serve(session))
     finally:
@@ -159,4 +165,4 @@ def main(root: Path, timers: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), sys.argv[2]))
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2], core_only="--core-only" in sys.argv))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 PARAMETER = re.compile(r'(\w[\w-]*)\s*=\s*(?:"([^"]*)"|([^\s,;]+))')
 
 
-class BadSip(Exception):
+class BadSipError(Exception):
     """Bytes that are no SIP message."""
 
 
@@ -67,11 +67,11 @@ class Sip:
 
 
 def read(data: bytes) -> Sip:
-    """Read one message; BadSip where it is none."""
+    """Read one message; BadSipError where it is none."""
     head, _, body = data.decode("utf-8", "replace").partition("\r\n\r\n")
     start, *lines = head.split("\r\n")
     if "SIP/2.0" not in start:
-        raise BadSip("no start line")
+        raise BadSipError("no start line")
     headers = []
     for line in lines:
         name, colon, value = line.partition(":")

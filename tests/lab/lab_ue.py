@@ -12,10 +12,10 @@ import time
 from dataclasses import dataclass
 from typing import cast
 
-from lab_milenage import Digest, Milenage, OldSequence, Sim, WrongKey, challenge_of
+from lab_milenage import Digest, Milenage, OldSequenceError, Sim, WrongKeyError, challenge_of
 from lab_network import CELL, DOMAIN, ENODEB, PCSCF, TAC, Subscriber
 from lab_rtp import PAYLOAD_TYPE, Impairment, MediaStream
-from lab_sip import BadSip, Sip, parameters, read, uri_in
+from lab_sip import BadSipError, Sip, parameters, read, uri_in
 
 PANI = f"3GPP-E-UTRAN-FDD; utran-cell-id-3gpp=00101{TAC:04X}{ENODEB * 256 + CELL:07X}"
 PATIENCE_S = 14.0
@@ -82,7 +82,7 @@ class Phone(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         if self.deaf:
             return
-        with contextlib.suppress(BadSip):
+        with contextlib.suppress(BadSipError):
             message = read(data)
             if message.is_request:
                 self._take(message)
@@ -133,7 +133,7 @@ class Phone(asyncio.DatagramProtocol):
 
     # --- registration
 
-    async def register(self, expires: int = 600) -> Outcome:
+    async def register(self, expires: int = 60) -> Outcome:
         """Register with IMS-AKA; `expires` 0 takes the registration back."""
         call_id, began = f"{os.urandom(8).hex()}@{self.subscriber.host}", time.time()
         authorization = self._credentials("", "")
@@ -176,13 +176,14 @@ class Phone(asyncio.DatagramProtocol):
         auts = ""
         try:
             password = self.sim.answer(*challenge_of(nonce))
-        except OldSequence as old:
+        except OldSequenceError as old:
             password, auts = b"", f', auts="{base64.b64encode(old.auts).decode()}"'
-        except WrongKey:
-            # A phone whose SIM refuses the network answers with an empty response (TS 24.229 clause 5.1.1.5.3);
+        except WrongKeyError:
+            # A SIM that refuses the network answers with an empty response (TS 24.229 clause 5.1.1.5.3);
             # one whose key differs from the HSS's computes a wrong one. The lab's faulty SIM does the latter.
             password = self.sim.milenage.f2_f5(challenge_of(nonce)[0])[0]
-        tail = f', response="{digest.response(password)}", algorithm=AKAv1-MD5, cnonce="{cnonce}", qop=auth, nc={digest.nc}'
+        proof = digest.response(password)
+        tail = f', response="{proof}", algorithm=AKAv1-MD5, cnonce="{cnonce}", qop=auth, nc={digest.nc}'
         return self._credentials(nonce, tail + auts)
 
     # --- calls out
@@ -250,16 +251,17 @@ class Phone(asyncio.DatagramProtocol):
         host, port = media.host, media.port
         return (
             f"v=0\r\no=- {port} 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\n"
-            f"m=audio {self._port_told(media)} RTP/AVP {PAYLOAD_TYPE} 98\r\na=rtpmap:{PAYLOAD_TYPE} AMR-WB/16000\r\n"
+            f"m=audio {self._port_told(media)} RTP/AVP {PAYLOAD_TYPE} 98\r\n"
+            f"a=rtpmap:{PAYLOAD_TYPE} AMR-WB/16000\r\n"
             "a=rtpmap:98 AMR/8000\r\na=ptime:20\r\na=sendrecv\r\n"
         )
 
     def _port_told(self, media: MediaStream) -> int:
-        """The port in the SDP: the media's own, or that of a relay in front of it which spoils what comes in."""
+        """Return the port for the SDP: the media's own, or that of a relay which spoils what comes in."""
         if self.impaired is None:
             return media.port
         for offset in (0, 1):
-            spoil = self.impaired if offset == 0 else Impaired()
+            spoil = self.impaired
             relay = Impairment((media.host, media.port + offset), spoil.delay_s, spoil.jitter_s)
             made = asyncio.get_running_loop().create_datagram_endpoint(
                 lambda relay=relay: relay, local_addr=(media.host, media.port + 4 + offset)

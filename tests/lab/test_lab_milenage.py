@@ -8,9 +8,9 @@ import pytest
 from lab_milenage import (
     Digest,
     Milenage,
-    OldSequence,
+    OldSequenceError,
     Sim,
-    WrongKey,
+    WrongKeyError,
     challenge_of,
     opc_of,
     sqn_of_auts,
@@ -83,7 +83,7 @@ def test_a_sim_with_another_key_refuses_the_challenge() -> None:
     milenage, _ = _pair()
     made = vector(milenage, 33, b"r" * 16)
     stranger = Sim(Milenage(b"x" * 16, milenage.opc))
-    with pytest.raises(WrongKey):
+    with pytest.raises(WrongKeyError):
         stranger.answer(made.rand, made.autn)
 
 
@@ -91,7 +91,7 @@ def test_an_old_sequence_number_is_answered_with_an_auts_that_the_hss_understand
     milenage, sim = _pair()
     sim.sqn = 4_000
     made = vector(milenage, 33, b"r" * 16)
-    with pytest.raises(OldSequence) as caught:
+    with pytest.raises(OldSequenceError) as caught:
         sim.answer(made.rand, made.autn)
     assert sqn_of_auts(milenage, made.rand, caught.value.auts) == 4_000
     forged = bytes(14)
