@@ -20,7 +20,8 @@ import polars as pl
 
 from collectors.errors import StoreError
 
-LAYOUT = 1
+LAYOUT = 2
+"""Raised with every change that an earlier version cannot read; `upgrade.py` leads from each to the next."""
 BUSY_TIMEOUT_MS = 60_000
 BAD_ROWS_KEPT = 1000  # located bad rows kept per file; the count is always whole
 
@@ -111,11 +112,8 @@ class Ledger:
         with self.transaction() as db:
             for statement in TABLES.split(";"):
                 db.execute(statement)
-            found = self.fact("layout")
-            if found is None:
+            if self.fact("layout") is None:
                 self.set_fact("layout", str(LAYOUT))
-            elif found != str(LAYOUT):
-                raise StoreError(f"the store has layout {found}, this version reads layout {LAYOUT}")
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -127,6 +125,11 @@ class Ledger:
             self._db.execute("ROLLBACK")
             raise
         self._db.execute("COMMIT")
+
+    @property
+    def layout(self) -> int:
+        """Number of the layout of the store."""
+        return int(self.fact("layout") or LAYOUT)
 
     def close(self) -> None:
         """Give the connection back."""

@@ -24,6 +24,7 @@ from collectors.store.segment import Aside, locked, sweep
 from collectors.store.shards import COUNTERS
 from collectors.store.span import span
 from collectors.store.tables import LINE, PENDING, RECENT, SOURCE
+from collectors.store.upgrade import bring_up
 
 
 class Store:
@@ -46,6 +47,7 @@ class Store:
             (root / "tmp").mkdir(parents=True, exist_ok=True)
             with locked(root / "write.lock"):  # SQLite lets only one process at a time turn a new file to WAL
                 store = cls(root, catalogue or load_catalogue())
+            bring_up(root, store.ledger)
             sweep(root, store.ledger)
         except OSError as error:
             raise StoreError(f"cannot be opened: {error.strerror}", file=str(root)) from error
