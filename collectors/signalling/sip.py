@@ -23,6 +23,7 @@ from collectors.signalling.transaction import CHALLENGES
 # ends of a hop from a retransmission.
 _COPY_WITHIN_S = 0.25
 _MAX_OF_ONE = 2_000
+_LOOK_AGAIN_S = 0.1
 _CLOSED = 50_000
 _OF_A_CALL = frozenset({"ACK", "BYE", "CANCEL", "PRACK", "UPDATE", "INFO"})
 
@@ -205,7 +206,8 @@ class SipPart:
             self._close(conversation)
         else:
             conversation.due = float("inf")
-            self._schedule(conversation, told.again)
+            # Later than now: a wait that is over already would be looked at without end.
+            self._schedule(conversation, max(told.again, moment + _LOOK_AGAIN_S))
 
     def _evaluator(self, conversation: Conversation) -> Calls | Registrations:
         return self._calls if conversation.kind == "INVITE" else self._registrations

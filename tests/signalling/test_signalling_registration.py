@@ -233,6 +233,17 @@ def test_a_renewal_under_the_same_call_id_is_a_reregistration_and_is_noted_in_th
     assert rows["next_register_at"].to_list() == [began, None]
 
 
+def test_a_challenge_that_came_late_does_not_make_the_assembly_look_without_end() -> None:
+    network = Network()
+    request = register(IMSI_A, 1)
+    network.send(request, PHONE_A, PCSCF)
+    network.wait(8.0)
+    network.answer(request, PCSCF, "401 Unauthorized", CHALLENGE, tag="p")
+    part = SipPart(settings())
+    assert told(network, later_s=3.0, part=part) == {}
+    assert one(part.ripe(network.now + timedelta(seconds=6)))["final_status"] == 401
+
+
 def test_expires_zero_is_a_deregistration_by_the_phone() -> None:
     network = Network()
     request = register(IMSI_A, 5, expires=0)
