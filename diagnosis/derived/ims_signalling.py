@@ -44,6 +44,8 @@ FAILED_FROM = 400
 BEFORE_S, AFTER_S = 1.0, 3.0
 """How long before and after an attempt a counter reading belongs to it: polls are seconds apart."""
 LONGEST_S = 40.0
+GOOD = 3
+"""Rank of an answer without fault, behind everything that shows one."""
 LADDER_TYPES = ("pcscf", "icscf", "scscf", "sbc", "as")
 
 
@@ -71,6 +73,7 @@ def derive(work: Workspace) -> None:
         hops = _ladder(work, role)
         _add_ladder(work, role, hops)
         _name_nodes(work, hops, role)
+        _doubt_silence(work, role, hops)
         taking_part = hops.select(ROW, node="from_id").vstack(hops.select(ROW, node="to_id")).drop_nulls()
         _add_cx(work, role, taking_part.unique())
         _add_dns(work, role, taking_part.unique())
@@ -112,6 +115,15 @@ def _silent(hops: pl.DataFrame) -> pl.DataFrame:
     return hops.filter(unanswered & pl.col("message").is_in(["REGISTER", "INVITE"])).unique(
         ROW, keep="last", maintain_order=True
     )
+
+
+def _doubt_silence(work: Workspace, role: _Role, hops: pl.DataFrame) -> None:
+    """Leave silence open where an S-CSCF was silent that nobody read: it may have waited for the HSS."""
+    silent = _silent(hops).filter(pl.col("to_type") == "scscf").select(ROW, node="to_id").drop_nulls()
+    read = _sampled(work, role, silent, (*CX_COUNTERS, "up"))[ROW]
+    column = f"{role.role}_silent_node"
+    alone = silent.filter(~pl.col(ROW).is_in(read.implode()))[ROW]
+    work.derive(pl.when(~pl.col(ROW).is_in(alone.implode())).then(column).alias(column))
 
 
 def _first_error(hops: pl.DataFrame) -> pl.DataFrame:
@@ -166,6 +178,9 @@ def _add_cx(work: Workspace, role: _Role, taking_part: pl.DataFrame) -> None:
             _phrases(work, role),
         ]
     )
+    # That an earlier answer was good does not clear the HSS while a node may still wait for it.
+    waits = work.frame.filter(pl.col(role.ladder) & pl.col(f"{role.role}_silent_node").is_null())[ROW]
+    found = found.filter((pl.col("rank") < GOOD) | ~pl.col(ROW).is_in(waits.implode()))
     best = found.sort(ROW, "rank", "at", maintain_order=True).unique(ROW, keep="first", maintain_order=True)
     if best.is_empty():
         return
@@ -314,7 +329,7 @@ def _answers(work: Workspace, role: _Role) -> pl.DataFrame:
         .join(aliases, on="_server", how="left")
         .select(
             ROW,
-            rank=pl.when(bad).then(0).otherwise(3),
+            rank=pl.when(bad).then(0).otherwise(GOOD),
             # Of bad answers the first tells, of good ones the last.
             at=pl.when(bad).then("at").otherwise(pl.lit(None)),
             command="command",
@@ -376,7 +391,9 @@ def _moved(
         status = pl.col(f"{role.role}.final_status")
         lost = work.frame.filter((status >= FAILED_FROM).fill_null(True))
         read = read.join(lost.select(ROW), on=ROW, how="semi")
-    closed = (pl.col("counter") == PEERS) & (pl.col("value") == 0)
+    # A node that was down itself has no peers either, and none at first when it is back.
+    down = _sampled(work, role, taking_part, ("up",)).filter(pl.col("value") == 0)["node"]
+    closed = (pl.col("counter") == PEERS) & (pl.col("value") == 0) & ~pl.col("node").is_in(down.implode())
     counted = (pl.col("counter") != PEERS) & (pl.col("increase") > 0)
     return read.filter(closed | counted)
 
@@ -408,7 +425,8 @@ def _leave_open(work: Workspace, hops: pl.DataFrame, taking_part: pl.DataFrame) 
     resolved = _sampled(work, CALL, taking_part, ("dns_failures",))[ROW]
     own = pl.col("call.first_error_node").is_in(["pcscf", "icscf", "scscf"]).fill_null(False)
     # 503 is said by the node of itself (RFC 3261 21.5.4), and a silent node has told nothing at all.
-    told = _first_error(hops).filter(pl.col("status").is_between(500, 599) & (pl.col("status") != 503))[ROW]
+    of_others = pl.col("status").is_in([408, *range(500, 503), *range(504, 600)])
+    told = _first_error(hops).filter(of_others)[ROW]
     failed = own & pl.col(ROW).is_in(told.implode()) & (pl.col("call_silent_node") == "none")
     passed_on = _passed_on(hops)
     no_cx = failed & ~pl.col(ROW).is_in(watched.implode())

@@ -91,10 +91,18 @@ REGISTRATION = {"category": "registration"}
 
 
 def test_a_ladder_names_the_node_that_never_answered_of_two_of_its_kind(scene: Scene) -> None:
-    look = scene(REGISTRATION, registration=[failed()], hop=LADDER, node=NODES)
+    rows = [sample("S2", "up", value=0.0, increase=None)]
+    look = scene(REGISTRATION, registration=[failed()], hop=LADDER, node=NODES, node_sample=rows)
     assert look["registration_silent_node"] == "scscf"
     assert look["serving.scscf"] == "S2"
     assert look["named.scscf"]
+
+
+def test_a_silent_scscf_that_nobody_read_may_have_waited_for_the_hss(scene: Scene) -> None:
+    rows = [answer(command="UAR", vendor=10415)]
+    look = scene(REGISTRATION, registration=[failed()], hop=LADDER, node=NODES, diameter_answer=rows)
+    assert look["registration_silent_node"] is None
+    assert look["hss_answer_bad"] is None
 
 
 def test_without_a_ladder_nothing_is_said_of_silence(scene: Scene) -> None:
@@ -169,6 +177,15 @@ def test_time_outs_that_a_node_of_the_ladder_counted_meanwhile_mean_no_answer(
     rows = [{**sample("I1", counter), **fields}]
     look = scene(REGISTRATION, registration=[failed()], hop=LADDER, node_sample=rows, node=NODES)
     assert look["cx_no_answer"] is silent
+
+
+def test_a_node_that_was_down_itself_says_nothing_of_its_peers(scene: Scene) -> None:
+    rows = [
+        sample("I1", "diameter_peers_open", value=0.0, increase=None),
+        sample("I1", "up", value=0.0, increase=None, period_start=at(-1), period_end=at(1)),
+    ]
+    look = scene(REGISTRATION, registration=[failed()], hop=LADDER, node_sample=rows, node=NODES)
+    assert look["cx_no_answer"] is None
 
 
 def test_a_phrase_that_repeats_the_hss_counts_as_its_answer(scene: Scene) -> None:

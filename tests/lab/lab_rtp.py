@@ -69,7 +69,7 @@ class Received:
             self.last_report = int.from_bytes(data[10:14], "big")
             self.last_report_at = now
             if data[0] & 0x1F and len(data) >= 52 and any(data[44:48]):
-                # RFC 3550 clause 6.4.1: arrival, less the time of our own report, less the wait at the other end.
+                # RFC 3550 clause 6.4.1: arrival, less our own report, less the wait at the other end.
                 mine, waited = struct.unpack_from("!II", data, 44)
                 self.round_trip_s = ((_ntp_middle(now) - mine - waited) & 0xFFFFFFFF) / 65_536
 
