@@ -76,7 +76,7 @@ class HepListener(Listener[HepSettings]):
             if sock is not None:
                 self.udp_address = sock.getsockname()[:2]
             self.listening.set()
-            await self._tell_now_and_then(sink, stopping)
+            await self._tell_now_and_then(sink, stopping, receiving)
             await self._end(server, receiving)
             await self._hand_over(sink, await asyncio.to_thread(self.decoder.ripe))
             await self._hand_over(sink, await asyncio.to_thread(self.decoder.rest))
@@ -98,8 +98,12 @@ class HepListener(Listener[HepSettings]):
         if receiving is not None:
             await receiving
 
-    async def _tell_now_and_then(self, sink: Sink, stopping: asyncio.Event) -> None:
+    async def _tell_now_and_then(
+        self, sink: Sink, stopping: asyncio.Event, receiving: asyncio.Task[None] | None
+    ) -> None:
         while not stopping.is_set():
+            if receiving is not None and receiving.done():
+                await receiving  # raises what ended it: the service sees the listener die and starts it again
             try:
                 await asyncio.wait_for(stopping.wait(), self.settings.tell_s)
             except TimeoutError:

@@ -259,3 +259,22 @@ def test_the_rows_reach_a_store_without_any_identity(tmp_path: Path) -> None:
             assert NUMBER_A not in frame.write_ndjson()
 
     asyncio.run(play())
+
+
+def test_a_decoder_that_fails_ends_the_listener_instead_of_leaving_it_deaf(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def work() -> None:
+        made = listener()
+
+        def fails(_: object) -> None:
+            raise RuntimeError("decoder")
+
+        monkeypatch.setattr(made.decoder, "take", fails)
+        listening = asyncio.create_task(made.listen(HeldRows(), asyncio.Event()))
+        await asyncio.wait_for(made.listening.wait(), 30)
+        send_udp(reports(one_of_each())[:1], made.udp_address)
+        with pytest.raises(RuntimeError, match="decoder"):
+            await asyncio.wait_for(listening, 60)
+
+    asyncio.run(work())
