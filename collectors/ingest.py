@@ -51,7 +51,7 @@ def ingest(
         run.signalling_file(kind, found, country_code, reader)
     run.flush()
     run.pm_files(pm, zone, processes)
-    run.report.rematched = store.refresh(run.matcher().rematch).rematched
+    run.report.rematched = store.refresh(lambda names: run.matcher().rematch(names)).rematched
     run.count_unmatched()
     return run.report
 

@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from collectors.compiled import compiled
 from collectors.kpi.model import Kpi
 
 Floats = NDArray[np.float64]
@@ -63,7 +63,7 @@ def baseline(values: Floats, positions: Ints) -> Baseline:
     return Baseline(*_median_mad(np.ascontiguousarray(values, np.float64), np.ascontiguousarray(positions)))
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _median_mad(values: Floats, positions: Ints) -> tuple[Floats, Floats, Ints]:
     readings, weeks = positions.shape
     median = np.full(readings, np.nan)
@@ -86,7 +86,7 @@ def _median_mad(values: Floats, positions: Ints) -> tuple[Floats, Floats, Ints]:
     return median, mad, samples
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _insert(ranked: Floats, count: int, value: float) -> None:
     """Put `value` into the first `count` items, which are in order."""
     place = count
@@ -96,14 +96,14 @@ def _insert(ranked: Floats, count: int, value: float) -> None:
     ranked[place] = value
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _distances(ranked: Floats, count: int, middle: float) -> None:
     """Replace the first `count` items by their distances to `middle`, in order."""
     for i in range(count):
         _insert(ranked, i, abs(ranked[i] - middle))
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _middle(ranked: Floats, count: int) -> float:
     return float(0.5 * (ranked[(count - 1) // 2] + ranked[count // 2]))
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numba
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from collectors.compiled import compiled
 from collectors.kpi.model import CounterRule
 
 Floats = NDArray[np.float64]
@@ -85,7 +85,7 @@ def _joined(
     return found
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _aggregated(values: Floats, order: Indices, bounds: Indices, way: int) -> Floats:
     """One value for each group; NaN where none of its values is known."""
     groups = bounds.size - 1
@@ -108,7 +108,7 @@ def _aggregated(values: Floats, order: Indices, bounds: Indices, way: int) -> Fl
     return found
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _weighted(values: Floats, weights: Floats, order: Indices, bounds: Indices) -> Floats:
     """Mean by weight; NaN where a weight is missing or all are 0."""
     groups = bounds.size - 1

@@ -1,5 +1,5 @@
 # ruff: noqa: SIM109 - tuples in comparisons are slower when compiled
-"""The compiled scan over measValue elements; nothing else of the package imports numba.
+"""The compiled scan over measValue elements.
 
 It reads bytes between a `<measValue` and the last `</measValue>` of the buffer, so every loop below ends at
 that closing tag at the latest: no loop passes a `<`, and no literal begins with an end of `</measValue>`.
@@ -10,10 +10,11 @@ A position of -1 means such a row.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from numba import njit
+
+from collectors.compiled import compiled
 
 END, IRREGULAR, FULL = 0, 1, 2
 """Why a scan stopped: no measValue here (or the end of the buffer); a row for expat; no more room."""
@@ -33,18 +34,7 @@ _POWERS = 10.0 ** np.arange(16)
 _SPACE, _NEWLINE, _TAB, _RETURN = 32, 10, 9, 13
 _QUOTE, _AMPERSAND, _SLASH, _LESS, _MORE, _BRACKET = 34, 38, 47, 60, 62, 93
 _MINUS, _DOT, _ZERO, _LETTER_R, _LETTER_M, _DELETE = 45, 46, 48, 114, 109, 127
-
-
-def _compiled(inline: Literal["never", "always"] = "never") -> Callable[[Callable[..., Any]], Any]:
-    """Compile at first use, kept on disk where numba finds a folder to write to."""
-
-    def decorate(function: Callable[..., Any]) -> Any:
-        try:
-            return njit(cache=True, nogil=True, inline=inline)(function)
-        except RuntimeError:  # no place for a cache, neither beside this file nor in the user's folder
-            return njit(nogil=True, inline=inline)(function)
-
-    return decorate
+_compiled: Callable[..., Callable[[Callable[..., Any]], Any]] = compiled
 
 
 @_compiled(inline="always")
@@ -166,6 +156,20 @@ def scan_rows(data, at, stop, places, values, names, suspects, texts):  # type: 
         at, text_count, lines = after, row_texts, lines + new
         beyond_ascii = beyond_ascii or foreign
         rows += 1
+
+
+@_compiled()
+def joined_names(data, bounds, size):  # type: ignore[no-untyped-def]
+    """Return the texts at `bounds` (n, 2), each with a newline after it; `size` is its length."""
+    found = np.empty(size, np.uint8)
+    to = 0
+    for row in range(bounds.shape[0]):
+        for at in range(bounds[row, 0], bounds[row, 1]):
+            found[to] = _byte(data, at)
+            to += 1
+        found[to] = _NEWLINE
+        to += 1
+    return found
 
 
 @_compiled(inline="always")

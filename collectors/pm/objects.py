@@ -113,6 +113,8 @@ class ObjectMatcher:
             maps = [self._maps[str(name)]] if name in self._maps.names else list(self._maps)
             for each in maps:
                 for pattern in each.objects:
+                    if part.is_empty():
+                        break
                     hits = self._pattern(part, pattern, each).select(*_FOUND)
                     found.append(hits)
                     part = part.join(hits, on="at", how="anti")
@@ -121,6 +123,8 @@ class ObjectMatcher:
     def _pattern(self, left: pl.DataFrame, pattern: str, each: CounterMap) -> pl.DataFrame:
         subject = pl.when(pl.col("dn") == "").then("ldn").otherwise(pl.concat_str("dn", pl.lit(","), "ldn"))
         hits = _unnested(left, subject, pattern)
+        if hits.is_empty():
+            return pl.DataFrame(schema=_FOUND)
         written = hits.filter(pl.col("cgi").is_not_null())
         direct = hits.filter(pl.col("ecgi").is_not_null())
         named = hits.filter(pl.col("cell_name").is_not_null()).drop("ecgi")
@@ -193,7 +197,8 @@ def _unnested(left: pl.DataFrame, subject: pl.Expr, pattern: str) -> pl.DataFram
     hits = left.select("at", subject.str.extract_groups(pattern).alias("found")).unnest("found")
     missing = [pl.lit(None, pl.String).alias(group) for group in _GROUPS if group not in hits.columns]
     bare = pl.col("enb_id", "cell_id").str.replace(r"^0+(\d)", "$1")
-    return hits.with_columns(missing).with_columns(bare).select("at", *_GROUPS)
+    hits = hits.with_columns(missing).with_columns(bare).select("at", *_GROUPS)
+    return hits.filter(pl.any_horizontal(pl.col(_GROUPS).is_not_null()))
 
 
 def _classes(rdn: pl.Expr) -> pl.Expr:

@@ -31,6 +31,9 @@ _CLOSE: Final = b"</measValue>"
 _CHUNK: Final = 4 << 20
 _TEXTS: Final = 1 << 15
 _ROWS: Final = 1 << 13
+_LIST_BYTES: Final = 2 << 20
+_LISTS: Final[dict[bytes, tuple[str, ...]]] = {}
+"""Names of objects as they stand in the files of every period: at most `_LIST_BYTES` of them."""
 
 
 class _Irregular(Exception):  # noqa: N818 - a signal inside this module, no error
@@ -133,7 +136,7 @@ class _Scan:
             octets, at, stop, places, values, self._names, self._suspects, self._texts
         )
         if rows:
-            objects = _names(data, self._names[:rows], beyond_ascii)
+            objects = _names(octets, self._names[:rows], beyond_ascii)
             kept = values[:rows].copy()
             vectors = self._read_texts(data, self._texts[:texts].tolist(), kept)
             builder.add_rows(objects, kept, np.flatnonzero(self._suspects[:rows]).tolist(), vectors)
@@ -157,9 +160,10 @@ class _Scan:
         return vectors
 
 
-def _names(data: bytes, bounds: NDArray[np.int64], beyond_ascii: bool) -> list[str]:
+def _names(octets: NDArray[np.uint8], bounds: NDArray[np.int64], beyond_ascii: bool) -> tuple[str, ...]:
+    size = int((bounds[:, 1] - bounds[:, 0] + 1).sum())
     try:
-        names = [data[start:end].decode() for start, end in bounds.tolist()]
+        names = _split(kernel.joined_names(octets, bounds, size).tobytes())
     except UnicodeDecodeError as error:
         raise _Irregular from error
     if beyond_ascii and any(
@@ -167,6 +171,18 @@ def _names(data: bytes, bounds: NDArray[np.int64], beyond_ascii: bool) -> list[s
     ):  # XML has no such characters
         raise _Irregular
     return names
+
+
+def _split(names: bytes) -> tuple[str, ...]:
+    """Take names apart, each of which ends with a newline; a list that comes again costs no new texts."""
+    found = _LISTS.get(names)
+    if found is None:
+        found = tuple(names.decode().split("\n")[:-1])
+        if sum(map(len, list(_LISTS))) + len(names) > _LIST_BYTES:
+            _LISTS.clear()
+        if len(names) <= _LIST_BYTES:
+            _LISTS[names] = found
+    return found
 
 
 @lru_cache(maxsize=256)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from collectors.compiled import compiled
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -12,7 +13,7 @@ _INT32 = 2.0**31
 _TILE = 8  # rows whose values are written into a column together: a cache line of the table
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def fill(
     table: Floats,
     values: Floats,
@@ -46,7 +47,7 @@ def fill(
     return conflicts
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def taken(values: Floats, suspect: NDArray[np.bool_], columns: Indices, no_values: Floats) -> Floats:
     """Return some columns row by row, NaN where there is a no-value or a suspect value."""
     found = np.empty((values.shape[0], columns.size))
@@ -61,7 +62,7 @@ def taken(values: Floats, suspect: NDArray[np.bool_], columns: Indices, no_value
     return found
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def known(values: Floats) -> int:
     """Count the values that are numbers."""
     count = 0
@@ -72,7 +73,7 @@ def known(values: Floats) -> int:
     return count
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def any_known(values: Floats, no_values: Floats) -> bool:
     """Whether there is a number that is no no-value."""
     for row in range(values.shape[0]):
@@ -83,7 +84,7 @@ def any_known(values: Floats, no_values: Floats) -> bool:
     return False
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def filled(table: Floats) -> tuple[Indices, NDArray[np.bool_], NDArray[np.bool_]]:
     """Values of each column of a table (columns, rows), columns that are all Int32, rows that have any."""
     columns = np.zeros(table.shape[0], np.int64)
@@ -102,7 +103,7 @@ def filled(table: Floats) -> tuple[Indices, NDArray[np.bool_], NDArray[np.bool_]
     return columns, whole, rows
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def narrowed(values: Floats) -> NDArray[np.int32]:
     """Return whole numbers as Int32, which is half to write and half to read."""
     found = np.empty(values.size, np.int32)
@@ -111,7 +112,7 @@ def narrowed(values: Floats) -> NDArray[np.int32]:
     return found
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _among(value: float, no_values: Floats) -> bool:
     found = False
     for i in range(no_values.size):

@@ -118,6 +118,7 @@ class Translation:
                     self._sources[source.name].append(plain)
         self._spoken_of = counter_map.names_used()
         self._plans: dict[tuple[str, ...], Plan] = {}
+        self._last_targets: tuple[frozenset[str], list[Target]] = (frozenset(), [])
 
     def target_of(self, name: str) -> str | None:
         """Return the first wanted counter that `name` (a counter, or `name[i]`) goes into, None if none."""
@@ -150,7 +151,12 @@ class Translation:
 
     def targets(self, columns: Iterable[str]) -> list[Target]:
         """Return the wanted counters that the columns give, sorted; null where a part is unknown."""
-        there = set(columns)
+        there = frozenset(columns)
+        if self._last_targets[0] != there:
+            self._last_targets = there, self._new_targets(there)
+        return self._last_targets[1]
+
+    def _new_targets(self, there: frozenset[str]) -> list[Target]:
         found = []
         for target in sorted({*self._ways, *(name for name in there if self._wanted.has(name))}):
             ways = self._ways.get(target, (Way((Source(target),)),))

@@ -18,6 +18,9 @@ Indices = NDArray[np.int64]
 Floats = NDArray[np.float64]
 _SPARSE: Final = 8  # codes are looked up in an array that is at most so much larger than they are many
 _FIRST_ROWS: Final = 1024
+_ROOM: Final = (
+    8 << 20
+)  # values that a table has room for once it grows: it is copied once, not at each doubling
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +85,11 @@ class WideTable:
             self._column_of.setdefault(name, len(self._column_of))
         columns, space = self._values.shape
         if len(self._column_of) > columns or self.rows + rows > space:
+            width = max(len(self._column_of), columns)
             wanted = max(self.rows + rows, _FIRST_ROWS)
-            size = (
-                max(len(self._column_of), columns),
-                wanted if wanted <= space else max(wanted, 2 * space),
-            )
-            grown = np.empty((size[0], max(size[1], space)))
+            if wanted > space > 0:
+                wanted = max(wanted, 2 * space, _ROOM // max(1, width))
+            grown = np.empty((width, max(wanted, space)))
             grown[:before, : self.rows] = self._values[:before, : self.rows]
             self._values = grown
         self._values[before : len(self._column_of), : self.rows] = np.nan

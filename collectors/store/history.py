@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numba
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from collectors.compiled import compiled
 from collectors.kpi.baseline import WEEK_H, WEEKS, baseline
 from collectors.kpi.catalogue import Catalogue
 from collectors.store import hours
@@ -189,7 +189,7 @@ def _fill(answer: Answer, tiers: Tiers, found: pl.DataFrame, catalogue: Catalogu
         answer.base_n[i, place] = known.samples
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _reading(value: float, samples: float, guard: float, least: float) -> tuple[float, float, int]:
     """Value, number of samples and reason of one hour, the sample guard applied."""
     if samples == SUSPECT_N:
@@ -201,14 +201,14 @@ def _reading(value: float, samples: float, guard: float, least: float) -> tuple[
     return value, samples, COUNTER_MISSING if np.isnan(value) else OK
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _at(columns: Pair, row: int) -> float:
     """Take the value of a row of the shard, or of a recent one (below -1)."""
     value: float = columns[0][row] if row >= 0 else columns[1][-2 - row]
     return value
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _readings(
     values: Pair, counts: Pair, guards: Pair, least: float, rows: Indices
 ) -> tuple[Floats, Floats, NDArray[np.uint8], Indices, NDArray[np.float64]]:

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pm_samples import compact, document, info, keyed, odd_document, outcome, plain_document, saved
 
-from collectors.pm import Limits, kernel, scan
+from collectors import compiled
+from collectors.pm import Limits, scan
 from collectors.pm.block import same_block
 from collectors.pm.stream import stream_blocks
 
@@ -118,14 +119,14 @@ def test_one_odd_row_costs_only_itself(tmp_path: Path) -> None:
     assert block.values[:, 0].tolist() == list(range(100))
 
 
-def test_the_scan_is_compiled_without_a_cache_where_there_is_no_place_for_one() -> None:
+def test_functions_are_compiled_without_a_cache_where_there_is_no_place_for_one() -> None:
     def no_place(**options: object) -> object:
         if options.get("cache"):
             raise RuntimeError("cannot cache function: no locator available")
         return lambda function: function
 
-    with patch.object(kernel, "njit", no_place):
-        assert kernel._compiled()(len) is len
+    with patch.object(compiled, "njit", no_place):
+        assert compiled.compiled()(len) is len
 
 
 def test_a_comment_that_holds_rows_is_no_row() -> None:
