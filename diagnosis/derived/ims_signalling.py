@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
@@ -102,7 +103,7 @@ def _add_ladder(work: Workspace, role: _Role, hops: pl.DataFrame) -> None:
     silent = _silent(hops)
     column = f"{role.role}_silent_node"
     work.join_rows(silent.select(ROW, pl.col("to_type").alias(column)))
-    seen = work.frame[ROW].is_in(hops[ROW].unique().implode())
+    seen = pl.col(ROW).is_in(hops[ROW].unique().implode())
     work.derive(seen.alias(role.ladder))
     work.derive(
         pl.when(pl.col(role.ladder)).then(pl.col(column).fill_null("none")).alias(column),
@@ -272,7 +273,7 @@ def _window(work: Workspace, role: _Role, *more: str) -> pl.DataFrame:
     ).drop_nulls("begin")
 
 
-_CX = {
+_CX: Any = {
     "rank": pl.Int32,
     "at": pl.Datetime("us", "UTC"),
     "command": pl.String,
@@ -338,7 +339,7 @@ def _answers(work: Workspace, role: _Role) -> pl.DataFrame:
             bad=bad,
             server="server",
         )
-        .cast(_CX)  # type: ignore[arg-type]
+        .cast(_CX)
     )
 
 
@@ -357,7 +358,7 @@ def _timeouts(work: Workspace, role: _Role, taking_part: pl.DataFrame) -> pl.Dat
         code=pl.lit(None),
         bad=pl.lit(True),
         server=pl.lit(None),
-    ).cast(_CX)  # type: ignore[arg-type]
+    ).cast(_CX)
 
 
 def _phrases(work: Workspace, role: _Role) -> pl.DataFrame:
@@ -376,7 +377,7 @@ def _phrases(work: Workspace, role: _Role) -> pl.DataFrame:
         )
         for pattern, command, vendor, code in PHRASES
     ]
-    return pl.concat([part.cast(_CX) for part in parts])  # type: ignore[arg-type]
+    return pl.concat([part.cast(_CX) for part in parts])
 
 
 def _moved(
@@ -393,7 +394,9 @@ def _moved(
         read = read.join(lost.select(ROW), on=ROW, how="semi")
     # A node that was down itself has no peers either, and none at first when it is back.
     down = _sampled(work, role, taking_part, ("up",)).filter(pl.col("value") == 0)["node"]
-    closed = (pl.col("counter") == PEERS) & (pl.col("value") == 0) & ~pl.col("node").is_in(down.implode())
+    # A gauge tells of the moment of the poll: what it says after the attempt may be something else's doing.
+    meanwhile = (pl.col("period_end") <= pl.col("finish")) & ~pl.col("node").is_in(down.implode())
+    closed = (pl.col("counter") == PEERS) & (pl.col("value") == 0) & meanwhile
     counted = (pl.col("counter") != PEERS) & (pl.col("increase") > 0)
     return read.filter(closed | counted)
 
@@ -409,7 +412,7 @@ def _sampled(
         named.join(taking_part, on="node")
         .join(_window(work, role), on=ROW)
         .filter((pl.col("period_end") >= pl.col("begin")) & (pl.col("period_start") <= pl.col("end")))
-        .select(ROW, "counter", "node", "period_end", "value", "increase")
+        .select(ROW, "counter", "node", "period_end", "finish", "value", "increase")
     )
 
 

@@ -52,9 +52,8 @@ class Fault:
     second_scscf: bool = False
     """The customer is served by the second S-CSCF."""
     caller_registers: bool = True
-    callee_registers: bool = True
-    callee_expires: int = 60
-    """Lifetime of the callee's registration in seconds; a short one is over before the call."""
+    callee_leaves: bool = False
+    """The called phone takes its registration back before the call."""
     talk_s: float = 1.0
     is_fault: bool = True
     also: tuple[str, ...] = ()
@@ -327,7 +326,7 @@ FAULTS: tuple[Fault, ...] = (
         "acc-callee-not-registered",
         None,
         "hep",
-        callee_expires=2,
+        callee_leaves=True,
         subset=True,
     ),
     _call("callee_gone", _callee_gone, "acc-paging-failure", None, "hep"),

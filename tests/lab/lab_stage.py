@@ -12,9 +12,6 @@ from lab_faults import Fault, Scene
 from lab_network import SCSCF_1, SCSCF_2, Subscriber
 from lab_ue import Outcome, Phone
 
-SHORT_S = 10
-"""Registrations shorter than this are meant to be over when the call is made."""
-
 
 @dataclass(slots=True)
 class Played:
@@ -56,9 +53,9 @@ class Stage:
     async def _act(self, fault: Fault, scene: Scene) -> Played:
         if fault.attempt == "call":
             await self._registered(scene.caller, fault.caller_registers)
-            await self._registered(scene.callee, fault.callee_registers, fault.callee_expires)
-            if fault.callee_expires < SHORT_S:
-                await asyncio.sleep(fault.callee_expires + 2)
+            await self._registered(scene.callee, wanted=True)
+            if fault.callee_leaves:
+                await scene.callee.register(expires=0)
         injected = time.time()
         await asyncio.to_thread(fault.inject, scene)
         if fault.name == "pcscf_restarted":
@@ -70,8 +67,8 @@ class Stage:
         heard = scene.callee.heard.get(outcome.call_id, (0, 0))
         return Played(fault, scene.caller.subscriber, scene.callee.subscriber, outcome, injected, heard)
 
-    async def _registered(self, phone: Phone, wanted: bool, expires: int = 60) -> None:
+    async def _registered(self, phone: Phone, wanted: bool) -> None:
         if wanted:
-            outcome = await phone.register(expires)
+            outcome = await phone.register()
             if outcome.status != 200:
                 raise RuntimeError(f"could not register before the fault: {outcome.status} {outcome.reason}")
