@@ -49,6 +49,32 @@ def assemble(store: Store, batch: DiagnosisBatch, runbooks: Runbooks, catalogue:
     ]
 
 
+def story_of(
+    store: Store,
+    result: Mapping[str, Any],
+    ticket: Mapping[str, Any],
+    runbooks: Runbooks,
+    catalogue: Catalogue,
+) -> Story:
+    """Return the story of a kept result; its checks name the records that it was made from.
+
+    `ticket`: `description`, and `occurred_at`, `received_at` as aware datetimes.
+    """
+    named = [str(check.get("at") or "").partition(" ") for check in result["checks"]]
+    calls, registrations = (
+        _rows(store, kind, {name for what, _, name in named if what == kind})
+        for kind in ("call", "registration")
+    )
+    return Story(
+        result=result,
+        ticket=ticket,
+        calls=list(calls.values()),
+        registrations=list(registrations.values()),
+        courses=_courses(store, result, ticket, runbooks, catalogue),
+        hops=_hops(store, [*calls.values(), *registrations.values()]),
+    )
+
+
 def _tickets(batch: DiagnosisBatch) -> dict[str, dict[str, Any]]:
     frame = batch.readings.frame.select(pl.col(f"ticket.{name}").alias(name) for name in TICKET_FIELDS)
     return dict(zip(batch.ticket_ids, frame.iter_rows(named=True), strict=True))
@@ -115,6 +141,11 @@ def _kpi_of(check: Mapping[str, Any], runbooks: Runbooks, catalogue: Catalogue) 
         *(t.name for c in runbooks.checks[check["id"]].conditions for t in c.condition.terms),
     )
     return next((name for name in names if name in catalogue.ids()), None)
+
+
+def course_of(store: Store, catalogue: Catalogue, kpi_id: str, entity: str, at: datetime) -> Course | None:
+    """Return the hours of one KPI around a moment with their baseline band; None where there are none."""
+    return _course(store, catalogue, kpi_id, entity, at)
 
 
 def _course(store: Store, catalogue: Catalogue, kpi_id: str, entity: str, at: datetime) -> Course | None:

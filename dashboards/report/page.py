@@ -91,7 +91,7 @@ class Renderer:
             "walk": walked,
             "skipped": [c["id"] for c in story.result["checks"] if c["outcome"] == "NOT_APPLICABLE"],
             "courses": [(course, course_svg(course)) for course in story.courses],
-            "ladders": _ladders(story),
+            "ladders": ladders_of(story),
         }
 
     def _cause_title(self, cause_id: str) -> Markup:
@@ -112,7 +112,8 @@ class Renderer:
         return words.both(check.question.en, check.question.zh) if check else Markup("")
 
 
-def _ladders(story: Story) -> list[tuple[str, Markup]]:
+def ladders_of(story: Story) -> list[tuple[str, Markup]]:
+    """Draw a ladder for each call and registration that tells of messages; titles with them."""
     # The captured messages where there are any, else what the record tells of them.
     calls = [
         (f"call {c['id']} ({c.get('leg')})", hop_steps(story.hops_of(c)) or call_steps(c))
