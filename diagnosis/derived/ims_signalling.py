@@ -44,6 +44,8 @@ CHALLENGES = (401, 407, 487)
 FAILED_FROM = 400
 BEFORE_S, AFTER_S = 1.0, 3.0
 """How long before and after an attempt a counter reading belongs to it: polls are seconds apart."""
+LATE_S = 2.0
+"""A Diameter time-out may be counted so long after SIP has given up, where both wait equally long."""
 LONGEST_S = 40.0
 GOOD = 3
 """Rank of an answer without fault, behind everything that shows one."""
@@ -121,7 +123,7 @@ def _silent(hops: pl.DataFrame) -> pl.DataFrame:
 def _doubt_silence(work: Workspace, role: _Role, hops: pl.DataFrame) -> None:
     """Leave silence open where an S-CSCF was silent that nobody read: it may have waited for the HSS."""
     silent = _silent(hops).filter(pl.col("to_type") == "scscf").select(ROW, node="to_id").drop_nulls()
-    read = _sampled(work, role, silent, (*CX_COUNTERS, "up"))[ROW]
+    read = _read_after(_sampled(work, role, silent, (*CX_COUNTERS, "up")), LATE_S)
     column = f"{role.role}_silent_node"
     alone = silent.filter(~pl.col(ROW).is_in(read.implode()))[ROW]
     work.derive(pl.when(~pl.col(ROW).is_in(alone.implode())).then(column).alias(column))
@@ -416,6 +418,12 @@ def _sampled(
     )
 
 
+def _read_after(samples: pl.DataFrame, seconds: float) -> pl.Series:
+    """Rows whose nodes were read so long after the attempt: before that, what happened is not counted yet."""
+    late = pl.col("finish") + pl.duration(milliseconds=int(seconds * 1000))
+    return samples.filter(pl.col("period_end") >= late)[ROW].unique()
+
+
 # --- what cannot be excluded
 
 
@@ -424,8 +432,8 @@ def _leave_open(work: Workspace, hops: pl.DataFrame, taking_part: pl.DataFrame) 
 
     The node that answered first with an error may have done so because the HSS or DNS failed it.
     """
-    watched = _sampled(work, CALL, taking_part, tuple(CX_COUNTERS))[ROW]
-    resolved = _sampled(work, CALL, taking_part, ("dns_failures",))[ROW]
+    watched = _read_after(_sampled(work, CALL, taking_part, tuple(CX_COUNTERS)), LATE_S)
+    resolved = _read_after(_sampled(work, CALL, taking_part, ("dns_failures",)), 0.0)
     own = pl.col("call.first_error_node").is_in(["pcscf", "icscf", "scscf"]).fill_null(False)
     # 503 is said by the node of itself (RFC 3261 21.5.4), and a silent node has told nothing at all.
     of_others = pl.col("status").is_in([408, *range(500, 503), *range(504, 600)])

@@ -91,7 +91,7 @@ REGISTRATION = {"category": "registration"}
 
 
 def test_a_ladder_names_the_node_that_never_answered_of_two_of_its_kind(scene: Scene) -> None:
-    rows = [sample("S2", "up", value=0.0, increase=None)]
+    rows = [sample("S2", "up", value=0.0, increase=None, period_start=at(7), period_end=at(9))]
     look = scene(REGISTRATION, registration=[failed()], hop=LADDER, node=NODES, node_sample=rows)
     assert look["registration_silent_node"] == "scscf"
     assert look["serving.scscf"] == "S2"
@@ -247,10 +247,18 @@ def test_a_call_whose_cx_nobody_watched_leaves_the_hss_open(scene: Scene) -> Non
 
 
 def test_a_call_whose_cx_was_watched_and_well_keeps_its_first_error(scene: Scene) -> None:
-    rows = [sample("I1", "cx_lir_timeouts", increase=0.0), sample("I1", "dns_failures", increase=0.0)]
+    late = {"increase": 0.0, "period_start": at(4), "period_end": at(6)}
+    rows = [sample("I1", "cx_lir_timeouts", **late), sample("I1", "dns_failures", **late)]
     look = scene(ACCESS, call=[a_call(**CALL)], hop=CALL_LADDER, node_sample=rows, node=NODES)
     assert look["call.first_error_node"] == "icscf"
     assert look["core_data_fault"] is False
+
+
+def test_counters_that_were_not_read_since_the_call_ended_clear_nobody(scene: Scene) -> None:
+    early = {"increase": 0.0, "period_start": at(-1), "period_end": at(1)}
+    rows = [sample("I1", "cx_lir_timeouts", **early), sample("I1", "dns_failures", **early)]
+    look = scene(ACCESS, call=[a_call(**CALL)], hop=CALL_LADDER, node_sample=rows, node=NODES)
+    assert look["core_data_fault"] is None
 
 
 def test_a_node_that_calls_itself_overloaded_is_believed(scene: Scene) -> None:
