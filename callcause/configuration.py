@@ -11,6 +11,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic_core import ErrorDetails
 
+from callcause.loop.settings import LoopSettings, VaultSettings, WarningsSettings
 from callcause.service.settings import (
     AlertSettings,
     KnowledgeSettings,
@@ -63,6 +64,9 @@ class Configuration(BaseModel):
     watch: WatchSettings = Field(default_factory=WatchSettings)
     alerts: AlertSettings = Field(default_factory=AlertSettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
+    loop: LoopSettings = Field(default_factory=LoopSettings)
+    warnings: WarningsSettings = Field(default_factory=WarningsSettings)
+    vault: VaultSettings = Field(default_factory=VaultSettings)
     notices: tuple[NoticeTarget, ...] = ()
     collect: SourceTables = Field(default_factory=SourceTables)
 

@@ -10,11 +10,12 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from callcause.service.authentication import Authentication
 from callcause.service.limits import BodyLimit, RateLimit
 from callcause.service.problem import add_handlers
-from callcause.service.routes import alerts, metrics, status, tickets
+from callcause.service.routes import alerts, clusters, life, metrics, status, tickets, vault, warnings
 from callcause.service.service import Service
 from callcause.service.settings import ServiceSettings
 
-ROUTERS: tuple[APIRouter, ...] = (status.router, metrics.router, tickets.router, alerts.router)
+ROUTERS: tuple[APIRouter, ...] = (status.router, metrics.router, life.router, clusters.router, warnings.router,
+    vault.router, tickets.router, alerts.router)
 """Every router; one line adds one."""
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 from sqlalchemy.orm import Session
 
@@ -27,6 +28,16 @@ MAX_KEY = 255
 Answer = dict[str, Any]
 
 
+class Keeping(Protocol):
+    """Where clear numbers go: sealed before the transaction, kept in it."""
+
+    def sealed(self, tickets: Sequence[object], records: Sequence[Any]) -> list[Any]:
+        """Seal the clear numbers of tickets as they came, by the pseudonyms of their records."""
+
+    def keep(self, session: Session, entries: Sequence[Any]) -> None:
+        """Keep them."""
+
+
 class TicketIntake:
     """Takes posted tickets in: all of a request, or none of it."""
 
@@ -35,6 +46,10 @@ class TicketIntake:
     ) -> None:
         self._database, self._pseudonymiser = database, pseudonymiser
         self._settings, self._counters = settings, counters
+        self.on_taken: list[rows.HeardTaken] = []
+        """Called in the transaction that takes a ticket in."""
+        self.vault: Keeping | None = None
+        """Keeps clear numbers, where that is enabled."""
 
     async def post(self, body: bytes, key: str | None, who: Principal, route: str = "/tickets") -> Answer:
         """Take in the tickets of a body and return the answer, once they are durable.
@@ -52,7 +67,10 @@ class TicketIntake:
         if checked.errors:
             self._counters.add("tickets_refused", {"why": "fields"}, len(tickets))
             raise Problem(422, "nothing was taken in: fields are wrong", errors=checked.errors)
-        answer = await self._database.writing(lambda s: self._write(s, checked.records, who, asked))
+        sealed = self.vault.sealed(tickets, checked.records) if self.vault else []
+        answer = await self._database.writing(
+            lambda s: self._write(s, checked.records, who, asked, sealed)
+        )
         taken = {ticket["id"] for ticket in answer["tickets"] if not ticket["known"]}
         tally_received(self._counters, (r for r in checked.records if r["id"] in taken))
         new = len(taken)
@@ -60,11 +78,14 @@ class TicketIntake:
         return answer
 
     def _write(
-        self, session: Session, records: list[dict[str, Any]], who: Principal, asked: tuple[str, str] | None
-    ) -> Answer:
+        self, session: Session, records: list[dict[str, Any]], who: Principal,
+        asked: tuple[str, str] | None, sealed: Sequence[Any] = (),
+    ) -> Answer:  # fmt: skip
         if asked and (before := _answer(session, *asked)):
             return before
-        taken = rows.take_in(session, records, "http", who.name)
+        taken = rows.take_in(session, records, "http", who.name, hear=self.on_taken)
+        if self.vault and not taken.other:
+            self.vault.keep(session, sealed)
         if taken.other:
             errors = [
                 {"ticket": number, "field": "id", "reason": "known with another content"}

@@ -15,9 +15,11 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from callcause.service.health import Health
+from callcause.service.loop_metrics import loop_readings
 from callcause.service.service import Service
 from callcause.state import Database
 from callcause.state.alert import FIRING, AlertGroup
+from callcause.state.base import utc_now
 from callcause.state.bookkeeping import Fact
 from callcause.state.ticket import PENDING, Ticket
 from collectors.kpi.catalogue import load_catalogue
@@ -73,6 +75,7 @@ class Exposition:
 
     def _state(self) -> Iterator[Reading]:
         yield from self._service.database.read(state_readings)
+        yield from self._service.database.read(lambda session: loop_readings(session, utc_now()))
 
     def _build(self) -> Iterator[Reading]:
         runbooks = self._service.diagnostician.runbook_version

@@ -11,7 +11,26 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from callcause.loop.life import LoopError
 from callcause.state.errors import DatabaseGone, StaleVersion
+
+
+LOOP_STATUS = {
+    "illegal_transition": 409,
+    "already_waiting": 409,
+    "not_waiting": 409,
+    "not_open": 409,
+    "parent_open": 409,
+    "parent_closed": 409,
+    "unknown_ticket": 404,
+    "unknown": 404,
+    "forbidden": 403,
+    "gone": 410,
+    "off": 404,
+    "bad_place": 400,
+    "bad_key": 400,
+}
+"""Status of a step that a rule forbids, by its code; 422 for the others."""
 
 
 class Problem(Exception):  # noqa: N818 - the name of RFC 9457
@@ -63,6 +82,12 @@ def add_handlers(application: FastAPI) -> None:
             for one in error.errors()
         ]
         return Problem(422, "the request does not fit the interface", errors=found).response()
+
+    @application.exception_handler(LoopError)
+    async def _refused(_: Request, error: LoopError) -> JSONResponse:
+        fault = {"field": error.key or "", "reason": error.message, "code": error.code}
+        status = LOOP_STATUS.get(error.code, 422)
+        return Problem(status, error.message, errors=[fault], hint=error.hint).response()
 
     @application.exception_handler(DatabaseGone)
     async def _gone(_: Request, error: DatabaseGone) -> JSONResponse:

@@ -9,6 +9,11 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from callcause.configuration import Configuration
+from callcause.loop.desk import LoopDesk
+from callcause.loop.housekeeping import Housekeeping
+from callcause.loop.incident_desk import IncidentDesk
+from callcause.loop.vault import Vault
+from callcause.loop.warning_desk import WarningDesk
 from callcause.service.alert_desk import AlertDesk
 from callcause.service.diagnostician import Diagnostician
 from callcause.service.health import Health
@@ -54,7 +59,7 @@ class Service:
 
     async def _open(self) -> None:
         settings, stack = self.configuration, self._stack
-        pseudonymiser = Pseudonymiser(load_key())
+        pseudonymiser = self.pseudonymiser = Pseudonymiser(load_key())
         self.database = await asyncio.to_thread(Database.open, settings.state)
         stack.callback(self.database.close)
         await self.database.writing(lambda session: _same_key(session, pseudonymiser))
@@ -71,15 +76,40 @@ class Service:
         stack.callback(self.notifier.close)
         self.alerts = AlertDesk(self.database, self.sink, self.diagnostician, settings, self.counters)
         self.alerts.on_notice.append(self.notifier.wake)
+        self._open_loop()
         self.schedule = Schedule(self.sink, self.counters, self.health)
         self.listening = Listening(self.sink, self.counters, self.health, self.stopping)
         self._start()
+
+    def _open_loop(self) -> None:
+        """Put the loop to work: it hears of tickets and diagnoses in the transactions that write them."""
+        settings, database = self.configuration, self.database
+        self.loop = LoopDesk(database, settings.loop, self.counters, lambda: self.diagnostician.runbooks)
+        self.incidents = IncidentDesk(database, self.sink, settings.loop)
+        self.warnings = WarningDesk(database, settings.warnings, settings.loop.calendar.zone, self.targets)
+        self.vault = Vault(database, settings.vault)
+        self.housekeeping = Housekeeping(database, settings.loop.retention)
+        self.warnings.on_notice.append(self.notifier.wake)
+        for desk in (self.intake, self.tickets):
+            desk.on_taken.append(self.loop.on_taken)
+        self.tickets.on_diagnosis.append(self.loop.on_diagnosis)
+        self.tickets.on_written.append(self.incidents.wake)
+        if settings.vault.enabled:
+            self.intake.vault = self.vault
+
+    @property
+    def targets(self) -> list[str]:
+        """Names of the targets of notices."""
+        return [target.name for target in self.configuration.notices]
 
     def _start(self) -> None:
         self.health.not_ready["diagnosis"] = "the runbooks are being loaded"
         self._task(self._diagnose(), "diagnosis")
         self._task(self._keep_books(), "books")
         self._task(self.notifier.run(self.stopping), "notices")
+        self._task(self.incidents.run(self.stopping), "incidents")
+        self._task(self.warnings.run(self.stopping), "warnings")
+        self._task(self.housekeeping.run(self.stopping), "housekeeping")
         for source in self.make_sources():
             if isinstance(source, Listener):
                 self.listening.start(source)

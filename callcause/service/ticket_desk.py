@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import polars as pl
@@ -52,6 +52,10 @@ class TicketDesk(Desk):
         self._known: set[str] | None = None
         self.on_diagnosis: list[rows.Heard] = []
         """Called in the transaction that writes a diagnosis."""
+        self.on_taken: list[rows.HeardTaken] = []
+        """Called in the transaction that takes a ticket in from the store."""
+        self.on_written: list[Callable[[], None]] = []
+        """Called after diagnoses were written."""
         sink.on_stored(self._on_stored)
 
     async def work(self) -> bool:
@@ -98,14 +102,16 @@ class TicketDesk(Desk):
         for part in found.iter_slices(TAKEN_TOGETHER):
             records = records_of(part)
             await self._database.writing(
-                lambda s, r=records: rows.take_in(s, r, "store", "callcause", in_store=True)  # type: ignore[misc]
+                lambda s, r=records: rows.take_in(  # type: ignore[misc]
+                    s, r, "store", "callcause", in_store=True, hear=self.on_taken
+                )
             )
             tally_received(self._counters, records_of(part))
             known.update(part["id"].to_list())
         self._seen = segments
 
     async def _diagnose(self, tickets: Sequence[Ticket]) -> None:
-        frame = frame_of([ticket.record for ticket in tickets])
+        frame = frame_of([ticket.told for ticket in tickets])
         stored = await self._put_into_store([t for t in tickets if not t.in_store])
         results, wrong = await self._diagnostician.diagnose_each(frame)
         watch_s = self._settings.again_for_s
@@ -117,6 +123,8 @@ class TicketDesk(Desk):
         for ticket, error in wrong.items():
             await self._database.writing(lambda s, t=ticket, e=error: rows.fail(s, t, e))  # type: ignore[misc]
         self._count(results, wrong)
+        for hear in self.on_written:
+            hear()
 
     def _write(self, session: Any, part: list[rows.Contract], ids: list[str], watch_s: float) -> None:
         rows.mark_stored(session, ids)

@@ -18,6 +18,8 @@ ENTERED, DIAGNOSED = "entered", "diagnosed"
 CANNOT_TELL = "cannot_tell"
 CHUNK = 500
 Contract = dict[str, Any]
+HeardTaken = Callable[[Session, Ticket], None]
+"""Called in the transaction that takes a ticket in, before it is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +32,9 @@ class TakenIn:
 
 
 def take_in(
-    session: Session, records: Sequence[Mapping[str, Any]], source: str, who: str, *, in_store: bool = False
-) -> TakenIn:
+    session: Session, records: Sequence[Mapping[str, Any]], source: str, who: str, *, in_store: bool = False,
+    hear: Sequence[HeardTaken] = (),
+) -> TakenIn:  # fmt: skip
     """Add the tickets that are not known; where one is known with another content none is added.
 
     Tickets out of the store (`in_store`) are each taken for themselves: the first content stands.
@@ -42,18 +45,19 @@ def take_in(
     new = [record for record in records if record["id"] not in there] if in_store or not other else []
     now = utc_now()
     for record in new:
-        session.add(
-            Ticket(
-                id=record["id"],
-                record=dict(record),
-                source=source,
-                state=ENTERED,
-                received_at=received_at(record),
-                taken_in_at=now,
-                in_store=in_store,
-                diagnosis=PENDING,
-            )
+        row = Ticket(
+            id=record["id"],
+            record=dict(record),
+            source=source,
+            state=ENTERED,
+            received_at=received_at(record),
+            taken_in_at=now,
+            in_store=in_store,
+            diagnosis=PENDING,
         )
+        session.add(row)
+        for heard in hear:
+            heard(session, row)
     session.flush()
     for record in new:
         session.add(

@@ -1,0 +1,238 @@
+"""The desk of the loop: what people and the engine do to tickets, each as one unit of work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from callcause.loop import course, shown
+from callcause.loop import step as steps
+from callcause.loop.audit_log import append
+from callcause.loop.life import LoopError, State, parse_state
+from callcause.loop.once import Answer, Asked, once
+from callcause.loop.settings import LoopSettings
+from callcause.loop.step import Step
+from callcause.state import Database, StaleVersion
+from callcause.state.base import utc_now
+from callcause.state.ticket import PENDING, Result, Ticket
+from diagnosis.question import closed_questions
+from runbooks.model import Runbooks
+
+MOST_TOGETHER = 1000
+CANNOT_TELL = "cannot_tell"
+
+
+class Counting(Protocol):
+    """Where counts go that outlive the process."""
+
+    def add(self, name: str, labels: Mapping[str, str], by: float = 1) -> None:
+        """Count."""
+
+
+class LoopDesk:
+    """Steps of tickets. `runbooks`: those that are loaded, for the question to the customer."""
+
+    def __init__(
+        self,
+        database: Database,
+        settings: LoopSettings,
+        counters: Counting,
+        runbooks: Callable[[], Runbooks],
+    ) -> None:
+        self._database, self.settings, self._counters = database, settings, counters
+        self._runbooks = runbooks
+
+    async def step(
+        self, ticket_id: str, asked: Step, version: int | None, request: Asked | None = None
+    ) -> Answer:
+        """Move a ticket; LoopError for a step that is not allowed, StaleVersion where it moved on."""
+
+        def work(session: Session, step: Step) -> Answer:
+            now = utc_now()
+            row = steps.ticket_of(session, ticket_id, version)
+            act = steps.hand_on if step.to is State.DISPATCHED else steps.take
+            act(session, row, step, now, self.settings)
+            detail = {"to": step.to.value, "department": row.holder, "why": step.why}
+            append(session, now, step.who, "ticket.step", ticket_id, detail)
+            return self._life(session, row)
+
+        return await self._counted(asked, request, work)
+
+    async def wait(
+        self, ticket_id: str, who: str, why: str, version: int | None, request: Asked | None = None
+    ) -> Answer:
+        """Begin to wait for the customer, which stops the clocks."""
+
+        def work(session: Session) -> Answer:
+            now, row = utc_now(), steps.ticket_of(session, ticket_id, version)
+            steps.begin_wait(session, row, who, why, now)
+            return self._settled(session, row, now)
+
+        return await self._once(request, work)
+
+    async def resume(
+        self, ticket_id: str, who: str, why: str, version: int | None, request: Asked | None = None
+    ) -> Answer:
+        """End the wait: the clocks go on."""
+
+        def work(session: Session) -> Answer:
+            now, row = utc_now(), steps.ticket_of(session, ticket_id, version)
+            if not steps.end_wait(session, row, now):
+                raise LoopError("not_waiting", "it waits for nobody", key="waiting")
+            steps.event(session, row, row.state, row.state, who, f"resumed: {why}".rstrip(": "), now)
+            return self._settled(session, row, now)
+
+        return await self._once(request, work)
+
+    async def exchange(
+        self, ticket_id: str, who: str, why: str, version: int | None, request: Asked | None = None
+    ) -> Answer:
+        """Count an exchange with somebody outside."""
+
+        def work(session: Session) -> Answer:
+            now, row = utc_now(), steps.ticket_of(session, ticket_id, version)
+            row.exchanges += 1
+            steps.event(session, row, row.state, row.state, who, f"exchange: {why}", now)
+            return self._settled(session, row, now)
+
+        return await self._once(request, work)
+
+    async def answer(
+        self, ticket_id: str, who: str, answers: Mapping[str, Any], version: int | None
+    ) -> Answer:
+        """Take what the customer answered; the ticket is diagnosed again with it."""
+
+        def work(session: Session) -> Answer:
+            now, row = utc_now(), steps.ticket_of(session, ticket_id, version)
+            row.answers = {**(row.answers or {}), **answers}
+            row.exchanges, row.diagnosis, row.question = row.exchanges + 1, PENDING, None
+            steps.end_wait(session, row, now)
+            names = ", ".join(sorted(answers))
+            steps.event(session, row, row.state, row.state, who, f"the customer answered: {names}", now)
+            return self._settled(session, row, now)
+
+        return await self._database.writing(work)
+
+    async def dispatch_many(
+        self, tickets: Sequence[tuple[str, int | None]], asked: Step, request: Asked | None = None
+    ) -> Answer:
+        """Dispatch many tickets; each is done or refused for itself, with the reason."""
+        if len(tickets) > MOST_TOGETHER:
+            raise LoopError("too_many", f"at most {MOST_TOGETHER} tickets at once", key="tickets")
+
+        def work(session: Session, step: Step) -> Answer:
+            now = utc_now()
+            answers = [self._one_of_many(session, *one, step, now) for one in tickets]
+            done = [one["id"] for one in answers if one["done"]]
+            append(session, now, step.who, "ticket.dispatch_many", f"{len(done)} tickets", {"tickets": done})
+            return {"tickets": answers, "done": len(done), "refused": len(answers) - len(done)}
+
+        return await self._counted(asked, request, work)
+
+    async def close_children(self, incident_id: str, who: str, why: str) -> int:
+        """Close the merged tickets of a closed incident; returns how many."""
+
+        def work(session: Session, step: Step) -> Answer:
+            query = select(Ticket).where(Ticket.parent_id == incident_id, Ticket.state == State.MERGED)
+            rows = list(session.scalars(query))
+            for row in rows:
+                steps.take(session, row, step, utc_now(), self.settings)
+            return {"closed": len(rows)}
+
+        return int((await self._counted(Step(State.CLOSED, who, why), None, work))["closed"])
+
+    def on_taken(self, session: Session, row: Ticket) -> None:
+        """Begin the life of a ticket, in the transaction that takes it in."""
+        course.begin(row, row.record, self.settings)
+
+    def on_diagnosis(self, session: Session, row: Ticket, result: Result) -> None:
+        """Find its repeat, its priority, its question; send it on. In the transaction of the diagnosis."""
+        now = utc_now()
+        if row.owner is None:
+            course.begin(row, row.record, self.settings)
+        row.repeat_of = row.repeat_of or self._earlier(session, row)
+        course.judge(row)
+        if row.verdict == CANNOT_TELL:
+            row.question = self._question(row, result)
+        if row.state == State.DIAGNOSED and self.settings.automatic_dispatch:
+            why = f"{row.verdict}: {row.top_cause or '-'}" + (f"; ask {row.question}" if row.question else "")
+            step = Step(State.DISPATCHED, steps.SYSTEM, why, question=row.question)
+            steps.take(session, row, step, now, self.settings)
+            return
+        course.set_dues(row, steps.pauses_of(session, row.id), now, self.settings)
+
+    def _earlier(self, session: Session, row: Ticket) -> str | None:
+        """Find the ticket of the same customer and category within the days before (SD, QC-BJ)."""
+        if row.customer is None:
+            return None
+        since = row.received_at - timedelta(days=self.settings.repeat_days)
+        query = select(Ticket.id).where(
+            Ticket.customer == row.customer,
+            Ticket.received_at >= since,
+            Ticket.received_at <= row.received_at,
+            Ticket.category == row.category,
+            Ticket.id != row.id,
+        )
+        return session.scalars(query.order_by(Ticket.received_at.desc(), Ticket.id).limit(1)).first()
+
+    def _question(self, row: Ticket, result: Result) -> str | None:
+        found = closed_questions(result.contract["causes"], self._runbooks(), row.told)
+        return found[0].field if found else None
+
+    def _one_of_many(
+        self, session: Session, ticket_id: str, version: int | None, step: Step, now: datetime
+    ) -> Answer:
+        try:
+            with session.begin_nested():
+                row = steps.ticket_of(session, ticket_id, version)
+                steps.hand_on(session, row, step, now, self.settings)
+        except LoopError as error:
+            return {"id": ticket_id, "done": False, "code": error.code, "detail": error.message}
+        except StaleVersion as error:
+            return {"id": ticket_id, "done": False, "code": "stale_version", "detail": error.message}
+        return {"id": ticket_id, "done": True, "holder": row.holder, "version": row.version}
+
+    def _settled(self, session: Session, row: Ticket, now: datetime) -> Answer:
+        course.set_dues(row, steps.pauses_of(session, row.id), now, self.settings)
+        return self._life(session, row)
+
+    def _life(self, session: Session, row: Ticket) -> Answer:
+        session.flush()
+        return shown.life(row)
+
+    async def _once(self, request: Asked | None, work: Callable[[Session], Answer]) -> Answer:
+        return await self._database.writing(lambda session: once(session, request, lambda: work(session)))
+
+    async def _counted(
+        self, asked: Step, request: Asked | None, work: Callable[[Session, Step], Answer]
+    ) -> Answer:
+        """Do the work; its counters move after the commit, whichever attempt it was."""
+        last: list[Step] = []
+
+        def attempt(session: Session) -> Answer:
+            last[:] = [replace(asked, counts=[])]
+            return once(session, request, lambda: work(session, last[0]))
+
+        answer = await self._database.writing(attempt)
+        for name, labels in last[0].counts:
+            self._counters.add(name, labels)
+        return answer
+
+
+def read_life(session: Session, ticket_id: str, settings: LoopSettings) -> Answer | None:
+    """Return a ticket's life with its clocks; None where there is no such ticket."""
+    row = session.get(Ticket, ticket_id)
+    if row is None:
+        return None
+    found = course.clocks(row, steps.pauses_of(session, ticket_id), utc_now(), settings)
+    return {**shown.life(row), "clocks": [shown.clock(one) for one in found.values()]}
+
+
+def make_step(to: str, who: str, **told: Any) -> Step:
+    """Read a step; LoopError for a state that does not exist."""
+    return Step(parse_state(to), who, **told)

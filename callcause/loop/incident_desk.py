@@ -1,0 +1,273 @@
+"""Clusters as tickets arrive: what they share is written down, incidents are opened, tickets are linked."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import polars as pl
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from callcause.loop.cluster import PAIRS, Cluster, clusters, incidents
+from callcause.loop.course import judge
+from callcause.loop.life import OPEN as OPEN_STATES
+from callcause.loop.settings import LoopSettings
+from callcause.loop.shared_keys import Diagnosed, Inventories, pairs
+from callcause.service.desk import Desk
+from callcause.state import Database
+from callcause.state.base import utc_now
+from callcause.state.incident import OPEN, Incident, TicketKey
+from callcause.state.ticket import PENDING, Result, Ticket
+from collectors.sink import StoreSink
+
+TOGETHER = 1000
+INVENTORY = frozenset({"cell", "neighbour", "node", "ticket_volume", "change"})
+WIDE = frozenset({"tracking_area", "node", "device_model", "software_version"})
+"""Keys that many customers share: without a known normal volume nothing can be said of them."""
+CHUNK = 500
+LEAST_HISTORY_D = 7
+
+
+class IncidentDesk(Desk):
+    """One task, woken after diagnoses."""
+
+    def __init__(self, database: Database, sink: StoreSink, settings: LoopSettings) -> None:
+        super().__init__()
+        self._database, self._sink, self._settings = database, sink, settings
+        self._inventories: Inventories | None = None
+        sink.on_stored(self._on_stored)
+
+    async def work(self) -> bool:
+        """Cluster the tickets that were diagnosed since; tells whether more wait."""
+        found = await self._database.reading(_unclustered)
+        if not found:
+            return False
+        if self._inventories is None:
+            self._inventories = await self._sink.read(Inventories.read)
+        after = timedelta(hours=self._settings.change_after_h)
+        made = pairs(found, self._inventories, after)
+        usual = self._inventories.usual
+        ids = [ticket.id for ticket in found]
+        await self._database.writing(lambda s: self._write(s, ids, made, usual))
+        return len(found) == TOGETHER
+
+    def _on_stored(self, kinds: frozenset[str]) -> None:
+        if kinds & INVENTORY:
+            self._inventories = None
+
+    def _write(self, session: Session, ids: Sequence[str], made: pl.DataFrame, usual: pl.DataFrame) -> None:
+        rows = [row for row in _tickets(session, ids) if not row.clustered]
+        new = made.filter(pl.col("ticket_id").is_in([row.id for row in rows]))
+        session.add_all(TicketKey(**pair) for pair in new.iter_rows(named=True))
+        shared = {(p["ticket_id"], p["key"]): p["entity"] for p in new.iter_rows(named=True)}
+        session.flush()
+        _mark(session, rows, shared)
+        if new.height:
+            self._find(session, new, usual)
+
+    def _find(self, session: Session, new: pl.DataFrame, usual: pl.DataFrame) -> None:
+        """Look for clusters of the entities that just got a ticket."""
+        window = self._settings.clusters.window
+        begin, end = new["at"].min(), new["at"].max()
+        assert isinstance(begin, datetime)  # noqa: S101 - `new` is not empty
+        assert isinstance(end, datetime)  # noqa: S101
+        near = _pairs(session, new, begin - window, end + window)
+        known = pl.concat([usual, _own_history(session, near, usual, begin - window, self._settings)])
+        judged = near.join(known.select("key", "entity"), on=["key", "entity"], how="semi")
+        local = near.filter(~pl.col("key").is_in(list(WIDE)))
+        told = pl.concat([judged, local]).unique()
+        for cluster in incidents(clusters(told, known, self._settings.clusters)):
+            link(session, cluster)
+
+
+def link(session: Session, cluster: Cluster) -> Incident | None:
+    """Open an incident for a cluster, or add its tickets to the one that most of them are in."""
+    rows = [row for row in _tickets(session, cluster.tickets) if row.state in OPEN_STATES or row.incident_id]
+    there = Counter(row.incident_id for row in rows if row.incident_id)
+    parent = session.get(Incident, there.most_common(1)[0][0]) if there else None
+    if parent is None or parent.state != OPEN:
+        parent = _same_entity(session, cluster)
+    if parent is None:
+        rows = [row for row in rows if row.incident_id is None]
+        if len(rows) < 2:
+            return None
+        parent = _open(session, cluster, rows)
+    changed = [row for row in rows if row.incident_id is None]
+    for row in changed:
+        row.incident_id = parent.id
+        judge(row)
+    session.flush()
+    if changed:
+        refresh(session, parent)
+    return parent
+
+
+def refresh(session: Session, parent: Incident) -> None:
+    """Bring the incident in line with its tickets: their number and one diagnosis over them."""
+    query = (
+        select(Ticket.region, Ticket.received_at, Result.contract)
+        .join(Result, Result.id == Ticket.result_id, isouter=True)
+        .where(Ticket.incident_id == parent.id)
+    )
+    rows = session.execute(query).all()
+    parent.tickets = len(rows)
+    regions = Counter(region for region, _, _ in rows if region)
+    parent.region = min(regions, key=lambda r: (-regions[r], r)) if regions else None
+    if rows:
+        parent.last_at = max(at for _, at, _ in rows)
+    shared = shared_diagnosis([contract for _, _, contract in rows if contract])
+    parent.diagnosis = shared
+    first = shared["causes"][0] if shared["causes"] else {}
+    parent.top_cause, parent.department = first.get("id"), first.get("department")
+
+
+def shared_diagnosis(contracts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Give one diagnosis of several tickets.
+
+    Causes by their mean probability over all tickets, one that a ticket does not list counts as nothing
+    there; checks that hit in at least half of them, with where they hit.
+    """
+    number = len(contracts)
+    sums: Counter[str] = Counter()
+    about: dict[str, dict[str, Any]] = {}
+    hits: Counter[tuple[str, str]] = Counter()
+    for contract in contracts:
+        for cause in contract["causes"]:
+            sums[cause["id"]] += cause["probability"]
+            about.setdefault(cause["id"], cause)
+        hits.update({(c["id"], str(c.get("at") or "")) for c in contract["checks"] if c["outcome"] == "HIT"})
+    ranked = sorted(sums, key=lambda cause: (-sums[cause], cause))
+    return {
+        "tickets": number,
+        "verdicts": dict(sorted(Counter(c["verdict"] for c in contracts).items())),
+        "causes": [
+            {
+                "id": cause,
+                "probability": round(sums[cause] / number, 4),
+                "department": about[cause]["department"],
+                "remedy": about[cause]["remedy"],
+            }
+            for cause in ranked[:5]
+        ],
+        "shared_evidence": [
+            {"check": check, "at": at, "tickets": n}
+            for (check, at), n in sorted(hits.items(), key=lambda item: (-item[1], item[0]))
+            if n * 2 >= number
+        ],
+    }
+
+
+def _open(session: Session, cluster: Cluster, rows: Sequence[Ticket]) -> Incident:
+    first = min(row.received_at for row in rows)
+    text = f"{cluster.key} {cluster.entity} {first.isoformat()} {min(row.id for row in rows)}"
+    parent = Incident(
+        id=f"INC-{hashlib.sha256(text.encode()).hexdigest()[:16]}",
+        key=cluster.key,
+        entity=cluster.entity,
+        source="cluster",
+        state=OPEN,
+        opened_at=utc_now(),
+        last_at=first,
+        why=f"{len(rows)} tickets on {cluster.key} {cluster.entity}, {cluster.expected:.2g} expected",
+        tickets=0,
+        expected=cluster.expected,
+        chance=cluster.chance,
+    )
+    session.add(parent)
+    session.flush()
+    return parent
+
+
+def _same_entity(session: Session, cluster: Cluster) -> Incident | None:
+    query = select(Incident).where(
+        Incident.key == cluster.key, Incident.entity == cluster.entity, Incident.state == OPEN
+    )
+    return session.scalars(query.order_by(Incident.opened_at.desc())).first()
+
+
+def _unclustered(session: Session) -> list[Diagnosed]:
+    query = (
+        select(Ticket, Result.contract)
+        .join(Result, Result.id == Ticket.result_id, isouter=True)
+        .where(Ticket.clustered.is_(False), Ticket.diagnosis != PENDING)
+        .order_by(Ticket.received_at, Ticket.id)
+        .limit(TOGETHER)
+    )
+    return [
+        Diagnosed(row.id, row.received_at, row.told, contract) for row, contract in session.execute(query)
+    ]
+
+
+def _tickets(session: Session, ids: Sequence[str]) -> list[Ticket]:
+    return [
+        row
+        for start in range(0, len(ids), CHUNK)
+        for row in session.scalars(
+            select(Ticket).where(Ticket.id.in_(ids[start : start + CHUNK])).order_by(Ticket.id)
+        )
+    ]
+
+
+def _mark(session: Session, rows: Sequence[Ticket], shared: dict[tuple[str, str], str]) -> None:
+    """Write down what was found of each ticket. Their version stays: nobody decides by these marks."""
+    ids = [row.id for row in rows]
+    for start in range(0, len(ids), CHUNK):
+        part = ids[start : start + CHUNK]
+        session.execute(update(Ticket).where(Ticket.id.in_(part)).values(clustered=True))
+    for row in rows:
+        found = {"cell": row.cell or shared.get((row.id, "cell"))}
+        found["change_ref"] = row.change_ref or shared.get((row.id, "change"))
+        if (row.cell, row.change_ref) != (found["cell"], found["change_ref"]):
+            session.execute(update(Ticket).where(Ticket.id == row.id).values(**found))
+
+
+def _pairs(session: Session, new: pl.DataFrame, begin: datetime, end: datetime) -> pl.DataFrame:
+    """Pairs of the entities of `new` in the time around it."""
+    rows: list[Any] = []
+    for (key,), part in new.select("key", "entity").unique().group_by("key"):
+        names = sorted(part["entity"].to_list())
+        for start in range(0, len(names), CHUNK):
+            query = select(TicketKey.ticket_id, TicketKey.at, TicketKey.key, TicketKey.entity).where(
+                TicketKey.key == key,
+                TicketKey.entity.in_(names[start : start + CHUNK]),
+                TicketKey.at >= begin,
+                TicketKey.at <= end,
+            )
+            rows += [tuple(row) for row in session.execute(query)]
+    return pl.DataFrame(rows, schema=PAIRS, orient="row")
+
+
+def _own_history(
+    session: Session, near: pl.DataFrame, usual: pl.DataFrame, before: datetime, settings: LoopSettings
+) -> pl.DataFrame:
+    """Tell the normal volume of keys that no record tells, from a week or more of our own tickets."""
+    empty = usual.clear()
+    first = session.scalar(select(func.min(TicketKey.at)))
+    since = before - timedelta(days=settings.history_days)
+    if first is None or (before - max(first, since)) < timedelta(days=LEAST_HISTORY_D):
+        return empty
+    days = (before - max(first, since)) / timedelta(days=1)
+    unknown = near.select("key", "entity").unique().join(usual, on=["key", "entity"], how="anti")
+    rows: list[tuple[str, str, float]] = []
+    for (key,), part in unknown.group_by("key"):
+        names = sorted(part["entity"].to_list())
+        for start in range(0, len(names), CHUNK):
+            part_names = names[start : start + CHUNK]
+            query = (
+                select(TicketKey.entity, func.count())
+                .where(
+                    TicketKey.key == key,
+                    TicketKey.entity.in_(part_names),
+                    TicketKey.at >= since,
+                    TicketKey.at < before,
+                )
+                .group_by(TicketKey.entity)
+            )
+            counted: dict[str, int] = dict(session.execute(query).tuples().all())
+            # Half a ticket more: one that was never seen is rare, not impossible (Jeffreys).
+            rows += [(str(key), name, (counted.get(name, 0) + 0.5) / days) for name in part_names]
+    return pl.DataFrame(rows, schema=empty.schema, orient="row")

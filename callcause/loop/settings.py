@@ -1,0 +1,111 @@
+"""What an operator may set about the loop: clocks, dispatch, clusters, warnings, vault, retention."""
+
+from __future__ import annotations
+
+import binascii
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from callcause.loop.cipher import KEY_BYTES, Cipher
+from callcause.loop.clock import ClockRule
+from callcause.loop.cluster import ClusterSettings
+from callcause.loop.indicator import REPEAT_DAYS
+from callcause.loop.warning import WarningSettings
+from callcause.loop.worktime import WorkCalendar
+from callcause_error import UsageError
+from collectors.secret import Secret
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RetentionSettings(_Section):
+    """How long things of each kind are kept, in days; null keeps them. Open tickets always stay."""
+
+    closed_tickets_d: float | None = Field(default=None, gt=0, description="with events and diagnoses")
+    vault_entries_d: float | None = Field(default=180.0, gt=0, description="clear identities, sealed")
+    vault_requests_d: float | None = Field(default=None, gt=0)
+    idempotency_keys_d: float | None = Field(default=30.0, gt=0)
+    notices_d: float | None = Field(default=365.0, gt=0)
+    warnings_d: float | None = Field(default=None, gt=0)
+    complaint_days_d: float | None = Field(default=800.0, gt=0)
+    every_h: float = Field(default=6.0, gt=0, description="how often what is too old is removed")
+
+
+class LoopSettings(_Section):
+    """The loop of a ticket from intake to closing."""
+
+    automatic_dispatch: bool = Field(default=True, description="send on to the department of the first cause")
+    front_office: str = "Front office"
+    repeat_days: int = Field(default=REPEAT_DAYS, ge=1)
+    limits: tuple[ClockRule, ...] = ()
+    calendar: WorkCalendar = Field(default_factory=WorkCalendar)
+    clusters: ClusterSettings = Field(default_factory=ClusterSettings)
+    history_days: int = Field(default=28, ge=7, description="own tickets that tell a key's normal volume")
+    change_after_h: float = Field(default=2.0, ge=0, description="complaints this long after planned work")
+    notice_before_h: float = Field(default=72.0, gt=0, description="planned work whose notice is prepared")
+    retention: RetentionSettings = Field(default_factory=RetentionSettings)
+
+
+class TypeWarningSettings(WarningSettings):
+    """Values for one type, in one region or in all."""
+
+    type: str
+    region: str | None = None
+
+
+class WarningsSettings(WarningSettings):
+    """`[warnings]`: values for all types, and `[[warnings.of]]` for some of them."""
+
+    enabled: bool = True
+    every_s: float = Field(default=300.0, gt=0, description="how often the counts of the day are judged")
+    of: tuple[TypeWarningSettings, ...] = ()
+
+    def values_for(self, type_: str, region: str) -> WarningSettings:
+        """Values that hold for a type in a region; those of the region win."""
+        own = [one for one in self.of if one.type == type_ and one.region in (None, region)]
+        return max(own, key=lambda one: one.region is not None) if own else self
+
+
+class VaultKey(_Section):
+    """A key of the vault: 32 bytes as 64 hexadecimal digits. The one with the largest number seals."""
+
+    number: int = Field(ge=1)
+    secret: Secret
+
+
+class VaultSettings(_Section):
+    """`[vault]`: clear numbers are kept only where this is enabled."""
+
+    enabled: bool = False
+    keys: tuple[VaultKey, ...] = ()
+    request_s: float = Field(default=3600.0, gt=0, description="a request that nobody decided expires")
+    show_s: float = Field(
+        default=600.0, gt=0, description="an approved number is shown once within this time"
+    )
+
+    @model_validator(mode="after")
+    def _has_keys(self) -> VaultSettings:
+        numbers = [key.number for key in self.keys]
+        if self.enabled and not numbers:
+            raise ValueError("a vault needs a key: keys = [{number = 1, secret = {file = ...}}]")
+        if len(set(numbers)) != len(numbers):
+            raise ValueError("the number of a vault key stands twice")
+        return self
+
+    def cipher(self) -> Cipher:
+        """Return the cipher; UsageError where a key is none."""
+        return Cipher({key.number: _bytes(key) for key in self.keys})
+
+
+def _bytes(key: VaultKey) -> bytes:
+    try:
+        found = binascii.unhexlify(key.secret.reveal().strip())
+    except (binascii.Error, ValueError):
+        found = b""
+    if len(found) != KEY_BYTES:
+        raise UsageError(
+            f"vault key {key.number}: expected {2 * KEY_BYTES} hexadecimal digits", key="vault.keys"
+        )
+    return found

@@ -1,0 +1,110 @@
+"""`/warnings`: early warnings, reviewed and published; reports by their fields."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from callcause.loop.warning_desk import report
+from callcause.service.authentication import Principal, requires
+from callcause.service.problem import Problem
+from callcause.service.routes.life import Name, Text
+from callcause.service.service import Service
+from callcause.service.settings import Role
+
+router = APIRouter(tags=["warnings"])
+Viewer = Annotated[Principal, Depends(requires(Role.viewer))]
+Engineer = Annotated[Principal, Depends(requires(Role.engineer))]
+Approver = Annotated[Principal, Depends(requires(Role.approver))]
+Admin = Annotated[Principal, Depends(requires(Role.admin))]
+Short = Annotated[str, Field(max_length=64)]
+
+
+class WarningBody(BaseModel):
+    """A warning raised by hand."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: Short
+    region: Short = ""
+    level: Annotated[str, Field(pattern="^(warning|serious)$")] = "warning"
+    text: Text
+    ticket_type: Short | None = None
+    order_number: Annotated[str | None, Field(max_length=200)] = None
+    department: Name | None = None
+    recipients: list[Short] | None = None
+
+
+class StepBody(BaseModel):
+    """A step of a warning: approved, rejected, published or recovered."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    to: str
+    version: int = Field(ge=1)
+    why: Text = ""
+
+
+class DayBody(BaseModel):
+    """Complaints of one type and region on one day."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: Short
+    region: Short = ""
+    day: date
+    n: int = Field(ge=0)
+    alarmed: bool = False
+
+
+@router.get("/warnings")
+async def list_warnings(
+    request: Request,
+    who: Viewer,
+    state: str | None = None,
+    source: str | None = None,
+    type: str | None = None,  # noqa: A002 - the field's name
+    region: str | None = None,
+    department: str | None = None,
+    level: str | None = None,
+    ticket_type: str | None = None,
+    order_number: str | None = None,
+    recovered: bool | None = None,
+    since: AwareDatetime | None = None,
+    until: AwareDatetime | None = None,
+    limit: Annotated[int, Query(ge=1, le=5000)] = 100,
+) -> dict[str, Any]:
+    """List warnings by any of their fields, the last raised first."""
+    wanted: dict[str, str | bool | datetime | None] = {
+        "state": state, "source": source, "type": type, "region": region, "department": department,
+        "level": level, "ticket_type": ticket_type, "order_number": order_number, "recovered": recovered,
+        "since": since, "until": until,
+    }  # fmt: skip
+    service: Service = request.app.state.service
+    return {"warnings": await service.database.reading(lambda s: report(s, wanted, limit))}
+
+
+@router.post("/warnings", status_code=201)
+async def raise_warning(request: Request, body: WarningBody, who: Engineer) -> dict[str, Any]:
+    """Raise a warning by hand; it is reviewed by somebody else like every other."""
+    service: Service = request.app.state.service
+    return await service.warnings.raise_by_hand(who.name, body.model_dump())
+
+
+@router.post("/warnings/history")
+async def import_history(request: Request, body: list[DayBody], who: Admin) -> dict[str, int]:
+    """Take in daily counts from before the first ticket: what base values are made from."""
+    if not body:
+        raise Problem(422, "there are no days in the request")
+    service: Service = request.app.state.service
+    return {"days": await service.warnings.import_days([day.model_dump() for day in body], who.name)}
+
+
+@router.post("/warnings/{warning_id}/steps")
+async def step(request: Request, warning_id: str, body: StepBody, who: Approver) -> dict[str, Any]:
+    """Review, publish or recover a warning."""
+    service: Service = request.app.state.service
+    return await service.warnings.step(warning_id, body.to, who.name, body.why, body.version)
