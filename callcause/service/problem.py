@@ -14,7 +14,6 @@ from starlette.exceptions import HTTPException
 from callcause.loop.life import LoopError
 from callcause.state.errors import DatabaseGone, StaleVersion
 
-
 LOOP_STATUS = {
     "illegal_transition": 409,
     "already_waiting": 409,
