@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import absent
+from lab_core import wait_for
 from lab_faults import BY_NAME, FAULTS
 from lab_namespace import missing_parts
 from lab_run import LabRun
+from presence import absent
 
 SUBSET = [fault.name for fault in FAULTS if fault.subset]
 
@@ -63,7 +64,7 @@ def test_nothing_is_left_of_a_lab_that_was_killed(tmp_path: Path) -> None:
     mine = _processes_below(run.root)
     assert mine
     run.kill()
-    assert not [pid for pid in mine if Path(f"/proc/{pid}").exists() and _is_alive(pid)]
+    wait_for(lambda: not any(_is_alive(pid) for pid in mine), 15, "the whole lab ends")
 
 
 def _namespaces() -> set[str]:
