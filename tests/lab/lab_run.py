@@ -33,7 +33,7 @@ class LabRun:
                 stderr=log,
                 text=True,
             )
-        self.started = self._answer(200)
+        self.started = self._answer(400)
         return self
 
     def __exit__(

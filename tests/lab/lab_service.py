@@ -155,7 +155,7 @@ class Service:
                 stdout=log,
                 stderr=log,
             )
-        wait_for(self._ready, 150, "callcause serves")
+        wait_for(self._ready, 300, "callcause serves")
 
     def _ready(self) -> bool:
         if self._process is not None and self._process.poll() is not None:
