@@ -1,0 +1,123 @@
+"""`/ui/tickets/{id}`: everything about one ticket, and the steps it may take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from callcause.loop.desk import make_step
+from callcause.loop.life import next_states, parse_state
+from callcause.loop.reply import reply_text
+from callcause.service.authentication import Principal
+from callcause.service.problem import Problem
+from callcause.service.settings import Role
+from callcause.state.ticket import Result, Ticket, TicketEvent
+from callcause.web.page import PageRoute, language_of, render, see_other
+from callcause.web.reader import ask, catalogue, runbooks_of, service_of
+from callcause.web.session import form_of, sees
+from dashboards.report.assembly import story_of
+from dashboards.report.course import course_svg
+from dashboards.report.page import ladders_of
+from diagnosis.question import Question, closed_questions, open_question
+from runbooks.model import Runbooks
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+Viewer = Annotated[Principal, Depends(sees(Role.viewer))]
+Engineer = Annotated[Principal, Depends(sees(Role.engineer))]
+SHOWN = ("description", "place_text", "device_model_text", "channel", "region", "ecgi", "direction")
+QUESTIONS = 3
+
+
+@router.get("/ui/tickets/{ticket_id:path}")
+async def ticket(request: Request, ticket_id: str, who: Viewer) -> Response:
+    """Show one ticket; while it waits for its diagnosis the page asks again by itself."""
+    row, result, events = await service_of(request).database.reading(lambda s: _found(s, ticket_id))
+    if row is None:
+        raise Problem(404, "no such ticket")
+    given: dict[str, Any] = {"row": row, "events": events, "record": _shown(row.told)}
+    given["next"] = sorted(str(state) for state in next_states(parse_state(row.state)))
+    if result is None:
+        return render(request, "ticket.html.j2", r=None, **given)
+    runbooks = runbooks_of(request)
+    told = {**given["record"], **_times(row.told)}
+    story = await ask(request, lambda store: story_of(store, result.contract, told, runbooks, catalogue()))
+    given |= _diagnosed(request, result.contract, runbooks, row)
+    return render(
+        request,
+        "ticket.html.j2",
+        courses=[(course, course_svg(course)) for course in story.courses],
+        ladders=ladders_of(story),
+        **given,
+    )
+
+
+@router.post("/ui/step/{ticket_id:path}")
+async def take_step(request: Request, ticket_id: str, who: Engineer) -> Response:
+    """Move the ticket as the form says; the rules of the loop decide whether it may."""
+    form = await form_of(request)
+    told = {name: str(form.get(name) or "").strip() or None for name in ("department", "no_contact")}
+    satisfaction, version = (_number(form.get(name), name) for name in ("satisfaction", "version"))
+    step = make_step(
+        str(form.get("to") or ""), who.name, why=str(form.get("why") or ""), satisfaction=satisfaction, **told
+    )
+    await service_of(request).loop.step(ticket_id, step, version)
+    return see_other(request.url.path.replace("/ui/step/", "/ui/tickets/", 1))
+
+
+def _found(session: Session, ticket_id: str) -> tuple[Ticket | None, Result | None, list[TicketEvent]]:
+    row = session.get(Ticket, ticket_id)
+    if row is None:
+        return None, None, []
+    result = session.get(Result, row.result_id) if row.result_id else None
+    query = select(TicketEvent).where(TicketEvent.ticket_id == ticket_id).order_by(TicketEvent.id)
+    return row, result, list(session.scalars(query))
+
+
+def _diagnosed(
+    request: Request, result: Mapping[str, Any], runbooks: Runbooks, row: Ticket
+) -> dict[str, Any]:
+    zone = service_of(request).configuration.ingest.zone
+    checks = result["checks"]
+    return {
+        "r": result,
+        "rest": max(0.0, 1.0 - sum(cause["probability"] for cause in result["causes"])),
+        "walk": [check for check in checks if check["outcome"] != "NOT_APPLICABLE"],
+        "skipped": [check["id"] for check in checks if check["outcome"] == "NOT_APPLICABLE"],
+        "known_causes": runbooks.causes,
+        "known_checks": runbooks.checks,
+        "questions": _questions(result, runbooks, row.told),
+        "reply": reply_text(
+            result,
+            "zh" if language_of(request) == "zh" else "en",
+            row.reply_due_at,
+            zone,
+            solved=row.resolved_at is not None,
+        ),
+    }
+
+
+def _questions(result: Mapping[str, Any], runbooks: Runbooks, told: Mapping[str, Any]) -> list[Question]:
+    closed = closed_questions(result["causes"], runbooks, told) if result["causes"] else []
+    return [open_question(result["category"]["id"]), *closed[:QUESTIONS]]
+
+
+def _shown(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields that people read; identities are not among them, not even as pseudonyms."""
+    return {name: record.get(name) for name in SHOWN}
+
+
+def _times(record: Mapping[str, Any]) -> dict[str, datetime | None]:
+    found = {name: record.get(name) for name in ("occurred_at", "received_at")}
+    return {name: datetime.fromisoformat(text) if text else None for name, text in found.items()}
+
+
+def _number(given: object, name: str) -> int | None:
+    text = str(given or "").strip()
+    if text and not text.isdecimal():
+        raise Problem(422, f"{name}: expected a whole number")
+    return int(text) if text else None

@@ -1,0 +1,227 @@
+"""The words of the pages in both languages, and how figures and moments are written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from callcause.loop.life import STATE_ZH
+from callcause.loop.warning import WARNING_ZH
+from dashboards.report import words as report
+
+WORDS: Mapping[str, tuple[str, str]] = {
+    "skip": ("Skip to content", "跳到正文"),
+    "pages": ("Pages", "页面"),
+    "queue": ("Tickets", "工单队列"),
+    "new_complaint": ("New complaint", "录入投诉"),
+    "runbooks": ("Runbooks", "排查手册"),
+    "worst": ("Worst cells", "最差小区"),
+    "map": ("Map", "地图"),
+    "alerts": ("Alerts", "告警"),
+    "alert": ("Alert", "告警"),
+    "incidents": ("Incidents", "聚类事件"),
+    "warnings": ("Early warnings", "预警"),
+    "vault": ("Vault", "号码保险库"),
+    "sources": ("Collectors", "采集"),
+    "reports": ("Reports", "报表"),
+    "language": ("中文", "English"),
+    "theme": ("Light or dark", "浅色/深色"),
+    "light": ("light", "浅色"),
+    "dark": ("dark", "深色"),
+    "auto": ("as the system", "跟随系统"),
+    "sign_in": ("Sign in", "登录"),
+    "sign_out": ("Sign out", "退出"),
+    "token": ("Token", "令牌"),
+    "token_hint": ("The token that the operator gave you.", "请输入管理员分配的令牌。"),
+    "token_wrong": ("This token is not known.", "令牌无效。"),
+    "filter": ("Filter", "筛选"),
+    "search": ("Ticket id begins with", "工单号开头"),
+    "any": ("any", "不限"),
+    "state": ("State", "状态"),
+    "region": ("Region", "区域"),
+    "priority": ("Priority", "优先级"),
+    "order": ("Order", "排序"),
+    "newest": ("newest first", "最新在前"),
+    "due_first": ("due first", "到期在前"),
+    "reply_due": ("Reply due", "回复时限"),
+    "handling_due": ("Handling due", "处理时限"),
+    "late": ("late", "已超时"),
+    "holder": ("Held by", "当前部门"),
+    "received_at": ("Received", "受理时间"),
+    "next": ("Next page", "下一页"),
+    "first": ("First page", "第一页"),
+    "none": ("Nothing here.", "没有内容。"),
+    "select": ("Select", "选择"),
+    "select_all": ("Select all on this page", "全选本页"),
+    "dispatch": ("Dispatch", "派单"),
+    "dispatch_selected": ("Dispatch selected", "批量派单"),
+    "dispatch_to": ("To department (empty: of the first cause)", "派往部门（空：首要原因的部门）"),
+    "dispatched": ("Dispatched", "已派单"),
+    "refused": ("Refused", "被拒绝"),
+    "steps": ("Next step", "下一步"),
+    "do": ("Do it", "执行"),
+    "why": ("Why", "原因说明"),
+    "satisfaction": ("Satisfaction 1 to 5", "满意度1至5"),
+    "no_contact": ("Why the customer could not be reached", "无法联系客户的说明"),
+    "department": ("Department", "责任部门"),
+    "pending": ("The diagnosis is being made.", "正在诊断。"),
+    "failed": ("The diagnosis failed", "诊断失败"),
+    "remedy": ("Remedy", "处理建议"),
+    "for": ("Evidence for", "支持证据"),
+    "against": ("Evidence against", "反对证据"),
+    "questions": ("Questions for the customer", "向客户核实的问题"),
+    "reply": ("Reply to the customer", "回复客户"),
+    "history": ("What happened", "处理记录"),
+    "who": ("Who", "操作人"),
+    "at": ("At", "时间"),
+    "open_question": ("Open question", "开放式问题"),
+    "bits": ("bits", "比特"),
+    "answers": ("Answers", "可选回答"),
+    "paste": ("Paste a complaint", "粘贴投诉内容"),
+    "paste_hint": (
+        "What the customer said, in any wording; number, time and place make the diagnosis sharper.",
+        "客户原话即可；号码、时间和地点越具体，诊断越准确。",
+    ),
+    "said": ("What the customer said", "客户描述"),
+    "number": ("Number (stored as a pseudonym only)", "号码（仅以假名存储）"),
+    "when": ("When it happened", "发生时间"),
+    "where": ("Place", "地点"),
+    "cell": ("Cell (ECGI)", "小区（ECGI）"),
+    "diagnose": ("Diagnose", "诊断"),
+    "check": ("Check", "检查项"),
+    "cause": ("Cause", "原因"),
+    "rule": ("Rule", "规则"),
+    "needs": ("Needs", "所需数据"),
+    "conditions": ("Conditions", "判定条件"),
+    "means": ("Speaks for", "支持的原因"),
+    "all": ("All", "全部"),
+    "checks": ("Checks", "检查项"),
+    "causes": ("Causes", "原因"),
+    "kpis": ("KPIs against their baseline", "指标与基线"),
+    "neighbours": ("Neighbours", "邻区"),
+    "alarms": ("Alarms", "告警"),
+    "changes": ("Planned work and changes", "割接与变更"),
+    "complaints": ("Complaints here", "本小区投诉"),
+    "facts": ("Facts", "基本信息"),
+    "kpi": ("KPI", "指标"),
+    "hour": ("Hour (UTC)", "小时（UTC）"),
+    "show": ("Show", "显示"),
+    "value": ("Value", "数值"),
+    "limit": ("Limit", "门限"),
+    "baseline": ("Baseline", "基线"),
+    "samples": ("Samples", "样本数"),
+    "hours": ("Hours in a row", "连续小时"),
+    "reason": ("Reason", "原因"),
+    "rank": ("Rank", "名次"),
+    "source": ("Source", "来源"),
+    "target": ("Target", "目标"),
+    "kind": ("Kind", "类型"),
+    "up": ("up", "正常"),
+    "down": ("down", "中断"),
+    "unknown": ("not known yet", "尚未知"),
+    "last_success": ("Last success", "最近成功"),
+    "last_error": ("Last error", "最近错误"),
+    "overruns": ("Overruns", "超时次数"),
+    "restarts": ("Restarts", "重启次数"),
+    "targets": ("Polled targets", "轮询目标"),
+    "listeners": ("Listeners", "监听"),
+    "status": ("Status", "状态"),
+    "opened_at": ("Opened", "开始时间"),
+    "labels": ("Labels", "标签"),
+    "elements": ("Elements", "网元"),
+    "notices": ("Notices", "通知"),
+    "share": ("Attempts of this cause", "该原因的失败次数"),
+    "runbook": ("Runbook", "排查手册"),
+    "entity": ("Element", "对象"),
+    "tickets": ("Tickets", "工单"),
+    "expected": ("Expected", "期望值"),
+    "chance": ("By chance", "随机概率"),
+    "type": ("Type", "类型"),
+    "level": ("Level", "级别"),
+    "count": ("Count", "数量"),
+    "day": ("Day", "日期"),
+    "approve": ("Approve", "通过"),
+    "reject": ("Refuse", "拒绝"),
+    "request": ("Ask to see the number", "申请查看号码"),
+    "map_hint": (
+        "Grey: cells. Coloured: cells with complaints, larger with more of them.",
+        "灰色：小区；彩色：有投诉的小区，投诉越多越大。",
+    ),
+    "longitude": ("Longitude", "经度"),
+    "latitude": ("Latitude", "纬度"),
+    "keys": ("Keys", "快捷键"),
+    "keys_text": (
+        "j and k: next and previous row. Enter: open. x: select. /: search. ?: this line.",
+        "j、k：下一行、上一行；Enter：打开；x：选择；/：搜索；?：本提示。",
+    ),
+    "error": ("This did not work", "操作未成功"),
+    "hint": ("Hint", "提示"),
+    "to_queue": ("To the tickets", "返回工单队列"),
+    "rows": ("rows", "行"),
+    "verdicts": ("Verdicts", "结论"),
+    "states": ("States", "状态"),
+    "total": ("Total", "合计"),
+    "requests": ("Requests", "申请记录"),
+    "show_once": ("Show the number once", "查看号码（仅一次）"),
+    "shown_once": ("Shown once, do not write it down:", "仅显示一次，请勿另行记录："),
+    "asked_by": ("Asked by", "申请人"),
+}
+KINDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
+    "verdict": report.VERDICT,
+    "outcome": report.OUTCOME,
+    "category": {**report.CATEGORY, "all": ("All categories", "全部类别")},
+    "state": {str(state): (str(state).replace("_", " "), zh) for state, zh in STATE_ZH.items()},
+    "incident": {"open": ("open", "进行中"), "closed": ("closed", "已关闭")},
+    "warning": {str(state): (str(state), zh) for state, zh in WARNING_ZH.items()},
+    "warning_level": {"warning": ("warning", "预警"), "serious": ("serious", "严重预警")},
+    "vault": {
+        "pending": ("pending", "待审批"),
+        "approved": ("approved", "已批准"),
+        "refused": ("refused", "已拒绝"),
+        "shown": ("shown", "已查看"),
+        "expired": ("expired", "已过期"),
+    },
+    "diagnosis": {"pending": ("pending", "待诊断"), "done": ("done", "已完成"), "failed": ("failed", "失败")},
+}
+"""Names of closed sets. What is not in them is shown as it is written."""
+
+
+def word(key: str, lang: str) -> str:
+    """Return a label; of the page, else of the report."""
+    return (WORDS.get(key) or report.LABEL[key])[lang == "zh"]
+
+
+def kind(group: str, name: object, lang: str) -> str:
+    """Return the name of a member of a closed set."""
+    text = "" if name is None else str(name)
+    return KINDS[group].get(text, (text, text))[lang == "zh"]
+
+
+def percent(share: float) -> str:
+    """Write a share."""
+    return f"{share * 100:.0f} %" if share >= 0.1 else f"{share * 100:.1f} %"
+
+
+def moment(at: object) -> str:
+    """Write a moment in UTC; a dash where there is none."""
+    if isinstance(at, datetime):
+        return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return str(at or "–")
+
+
+def span(due: datetime | None, now: datetime) -> str:
+    """Write how long until a moment, or since it, in hours and minutes."""
+    if due is None:
+        return "–"
+    minutes = int((due - now).total_seconds() // 60)
+    sign, minutes = ("-" if minutes < 0 else ""), abs(minutes)
+    return f"{sign}{minutes // 60} h {minutes % 60:02d} min"
+
+
+def value(reading: object, lang: str) -> str:
+    """Write a reading; a dash where nothing was read."""
+    if reading is None:
+        return "–"
+    if isinstance(reading, bool):
+        return (("no", "yes"), ("否", "是"))[lang == "zh"][reading]
+    return f"{reading:.4g}" if isinstance(reading, float) else str(reading)
