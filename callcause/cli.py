@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from callcause.commands import board_shelf, runbook_shelf
+from callcause.commands import board_shelf, custody, runbook_shelf
 from callcause.form import Form
 from callcause.terminal import fail
 from callcause_error import CallcauseError
@@ -25,6 +25,8 @@ app = typer.Typer(
 )
 app.add_typer(runbook_shelf.app, name="runbooks")
 app.add_typer(board_shelf.app, name="dashboards")
+app.add_typer(custody.audit_app, name="audit")
+app.add_typer(custody.vault_app, name="vault")
 config_app = typer.Typer(help="The configuration of the service.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 

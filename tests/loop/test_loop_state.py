@@ -1,0 +1,319 @@
+"""The loop on both databases: clusters, early warning, vault, audit, retention, erasure, queue."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from sqlalchemy import func, insert, select, text
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.orm import Session
+from typer.testing import CliRunner
+
+from callcause.cli import app
+from callcause.loop import audit_log, queue
+from callcause.loop.cluster import Cluster
+from callcause.loop.course import begin
+from callcause.loop.housekeeping import erase, retain
+from callcause.loop.incident_desk import link, shared_diagnosis
+from callcause.loop.life import LoopError
+from callcause.loop.settings import (
+    LoopSettings,
+    RetentionSettings,
+    TypeWarningSettings,
+    VaultKey,
+    VaultSettings,
+    WarningsSettings,
+)
+from callcause.loop.shared_keys import Diagnosed, Inventories, pairs
+from callcause.loop.vault import Vault
+from callcause.loop.warning_desk import WarningDesk, report
+from callcause.state import Database, StateSettings
+from callcause.state.incident import Incident
+from callcause.state.ticket import Result, Ticket
+from callcause.state.vault import AuditRow, VaultEntry
+from callcause.state.warning import ComplaintDay, EarlyWarning
+from collectors.secret import Secret
+
+NOW = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
+SETTINGS = LoopSettings()
+
+
+def ticket(name: str, **more: Any) -> Ticket:
+    at = more.pop("at", NOW)
+    record = {"id": name, "received_at": at.isoformat(), "msisdn": "num_a", **more.pop("record", {})}
+    row = Ticket(
+        id=name, record=record, source="http", state="entered", received_at=at, taken_in_at=at,
+        diagnosis="done",
+    )  # fmt: skip
+    begin(row, record, SETTINGS)
+    for key, value in more.items():
+        setattr(row, key, value)
+    return row
+
+
+def add(state: Database, *rows: Any) -> None:
+    state.write(lambda session: session.add_all(rows))
+
+
+def test_an_edit_of_the_audit_log_is_refused_by_the_database_and_seen_where_it_was_forced(
+    state: Database,
+) -> None:
+    for n in range(5):
+        state.write(lambda s, n=n: audit_log.append(s, NOW, "x", "test", "-", {"n": n}))  # type: ignore[misc]
+    assert state.read(audit_log.check)[2] is None
+    edit = "UPDATE audit_log SET actor = 'y' WHERE number = 3"
+    with pytest.raises(DatabaseError, match="append-only"):
+        state.write(lambda s: s.execute(text(edit)))
+    drop = {
+        "sqlite": "DROP TRIGGER audit_log_no_UPDATE",
+        "postgresql": "DROP TRIGGER audit_log_guard ON audit_log",
+    }
+    state.write(lambda s: s.execute(text(drop[state.dialect])))
+    state.write(lambda s: s.execute(text(edit)))
+    number, _, fault = state.read(audit_log.check)
+    assert number == 5
+    assert fault is not None
+    assert (fault.number, fault.reason) == (3, "its content is not what was sealed")
+
+
+def test_writers_at_once_leave_one_chain(state: Database) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(6) as threads:
+        list(
+            threads.map(
+                lambda n: state.write(lambda s: audit_log.append(s, NOW, "x", "test", "-", {"n": n})),
+                range(24),
+            )
+        )
+    number, _, fault = state.read(audit_log.check)
+    assert (number, fault) == (24, None)
+
+
+def test_audit_verify_ends_with_1_at_an_edit(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/state.sqlite"
+    config = tmp_path / "callcause.toml"
+    config.write_text(f'[state]\ndatabase = "{url}"\n')
+    database = Database.open(StateSettings(database=url))
+    for n in range(3):
+        database.write(lambda s, n=n: audit_log.append(s, NOW, "x", "test", "-", {"n": n}))  # type: ignore[misc]
+    run = CliRunner()
+    good = run.invoke(app, ["audit", "verify", "--config", str(config)])
+    assert good.exit_code == 0
+    head = database.read(lambda s: s.scalar(select(AuditRow.hash).where(AuditRow.number == 3)))
+    assert str(head) in good.output
+    database.write(lambda s: s.execute(text("DROP TRIGGER audit_log_no_DELETE")))
+    database.write(lambda s: s.execute(text("DELETE FROM audit_log WHERE number = 3")))
+    database.close()
+    assert run.invoke(app, ["audit", "verify", "--config", str(config)]).exit_code == 0
+    cut = run.invoke(app, ["audit", "verify", "--config", str(config), "--head", str(head)])
+    assert cut.exit_code == 1
+
+
+def days(state: Database, usual: int, today: int) -> None:
+    first = NOW.date() - timedelta(days=60)
+    rows = [
+        ComplaintDay(type="drop", region="0871", day=first + timedelta(days=d), n=usual, alarmed=False)
+        for d in range(60)
+    ]
+    rows.append(ComplaintDay(type="drop", region="0871", day=NOW.date(), n=today, alarmed=False))
+    add(state, *rows)
+
+
+def warning_desk(state: Database, **more: Any) -> WarningDesk:
+    return WarningDesk(state, WarningsSettings(**more), "Asia/Shanghai", ["night shift"])
+
+
+def test_a_day_over_its_threshold_raises_one_warning_and_a_calm_day_recovers_it(state: Database) -> None:
+    days(state, usual=10, today=30)
+    desk = warning_desk(state)
+    assert len(state.write(lambda s: desk.look(s, NOW))) == 1
+    assert state.write(lambda s: desk.look(s, NOW)) == []
+    (found,) = state.read(lambda s: report(s, {"type": "drop"}, 10))
+    assert (found["state"], found["count"], found["base"]) == ("raised", 30, pytest.approx(10))
+    assert found["threshold"] == pytest.approx(20)
+    later = NOW + timedelta(days=2)
+    add(state, ComplaintDay(type="drop", region="0871", day=NOW.date() + timedelta(days=1), n=9))
+    state.write(lambda s: desk.look(s, later))
+    (found,) = state.read(lambda s: report(s, {"recovered": True}, 10))
+    assert found["state"] == "recovered"
+    day = state.read(lambda s: s.get(ComplaintDay, ("drop", "0871", NOW.date())))
+    assert day is not None
+    assert day.alarmed
+
+
+def test_values_of_a_type_and_region_win_over_those_of_all(state: Database) -> None:
+    days(state, usual=10, today=30)
+    own = TypeWarningSettings(type="drop", region="0871", coefficient=4.0)
+    desk = warning_desk(state, of=(own,))
+    assert state.write(lambda s: desk.look(s, NOW)) == []
+
+
+def test_without_four_weeks_of_days_nothing_is_raised(state: Database) -> None:
+    add(state, ComplaintDay(type="drop", region="0871", day=NOW.date(), n=500))
+    assert state.write(lambda s: warning_desk(state).look(s, NOW)) == []
+
+
+def test_tickets_of_the_day_are_counted_in_local_days(state: Database) -> None:
+    local_midnight = datetime(2026, 11, 21, 16, 0, tzinfo=UTC)
+    add(state, ticket("T-1", at=local_midnight, category="mos", region="0871"))
+    add(state, ticket("T-2", at=local_midnight - timedelta(seconds=1), category="mos", region="0871"))
+    state.write(lambda s: warning_desk(state).look(s, NOW))
+    found = state.read(lambda s: {row.day.day: row.n for row in s.scalars(select(ComplaintDay))})
+    assert found == {21: 1, 22: 1}
+
+
+def contract(cause: str, probability: float) -> dict[str, Any]:
+    return {
+        "verdict": "cause",
+        "causes": [{"id": cause, "probability": probability, "department": "IMS core", "remedy": {}}],
+        "checks": [{"id": "DRP-01", "outcome": "HIT", "at": "cell 1"}, {"id": "DRP-02", "outcome": "MISS"}],
+    }
+
+
+def test_the_diagnosis_of_a_parent_is_the_mean_of_its_children() -> None:
+    shared = shared_diagnosis([contract("a", 0.8), contract("a", 0.4), contract("b", 0.6)])
+    assert [(c["id"], c["probability"]) for c in shared["causes"]] == [("a", 0.4), ("b", 0.2)]
+    assert shared["shared_evidence"] == [{"check": "DRP-01", "at": "cell 1", "tickets": 3}]
+
+
+def test_later_tickets_of_a_cluster_join_its_incident(state: Database) -> None:
+    for n in range(5):
+        add(state, ticket(f"T-{n}", state="dispatched"))
+        result = Result(
+            ticket_id=f"T-{n}", at=NOW, verdict="cause", runbook_version="x", contract=contract("a", 0.8)
+        )
+
+        def work(s: Session, result: Result = result, n: int = n) -> None:
+            s.add(result)
+            s.flush()
+            s.get_one(Ticket, f"T-{n}").result_id = result.id
+
+        state.write(work)
+    state.write(lambda s: link(s, Cluster("cell", "C", ("T-0", "T-1", "T-2"), 0.2, 1e-3)) and None)
+    state.write(lambda s: link(s, Cluster("cell", "C", ("T-1", "T-2", "T-3", "T-4"), 0.2, 1e-4)) and None)
+    (parent,) = state.read(lambda s: list(s.scalars(select(Incident))))
+    assert (parent.tickets, parent.top_cause, parent.department) == (5, "a", "IMS core")
+    assert state.read(lambda s: {row.priority for row in s.scalars(select(Ticket))}) == {"P2"}
+
+
+def inventories() -> Inventories:
+    cells = pl.DataFrame({"cell": ["A", "B"], "tracking_area": ["7", "7"], "software_version": ["V1", None]})
+    ring = pl.DataFrame({"cell": ["A", "B", "A", "B"], "centre": ["A", "B", "B", "A"]})
+    usual = pl.DataFrame({"key": ["cell"], "entity": ["A"], "per_day": [0.1]})
+    work = pl.DataFrame(
+        {
+            "change": ["CR-1"],
+            "entity": ["A"],
+            "start": [NOW - timedelta(hours=3)],
+            "end": [NOW - timedelta(hours=1)],
+        }
+    )
+    return Inventories(cells, ring, usual, work)
+
+
+def test_a_ticket_shares_what_its_cell_its_diagnosis_and_planned_work_tell() -> None:
+    told = {"occurred_at": NOW.isoformat(), "imei_tac": "35123456"}
+    found = pairs(
+        [Diagnosed("T-1", NOW, told, {"checks": [{"at": "cell A"}], "guilty_node": {"id": "SCSCF-1"}})],
+        inventories(),
+        timedelta(hours=2),
+    )
+    assert sorted(found.select("key", "entity").rows()) == [
+        ("cell", "A"), ("change", "CR-1"), ("device_model", "35123456"), ("node", "SCSCF-1"), ("ring", "A"),
+        ("ring", "B"), ("software_version", "V1"), ("tracking_area", "7"),
+    ]  # fmt: skip
+
+
+def test_a_complaint_long_after_planned_work_is_not_linked_to_it() -> None:
+    told = {"occurred_at": (NOW + timedelta(hours=5)).isoformat(), "ecgi": "A"}
+    found = pairs([Diagnosed("T-1", NOW, told, None)], inventories(), timedelta(hours=2))
+    assert "change" not in found["key"].to_list()
+
+
+def vault(state: Database, monkeypatch: pytest.MonkeyPatch, *numbers: int) -> Vault:
+    for number in numbers:
+        monkeypatch.setenv(f"VAULT_{number}", f"{number:02d}" * 32)
+    keys = tuple(VaultKey(number=n, secret=Secret(env=f"VAULT_{n}")) for n in numbers)
+    return Vault(state, VaultSettings(enabled=True, keys=keys, request_s=1e-6))
+
+
+def test_rotation_lets_the_old_key_go(state: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = vault(state, monkeypatch, 1)
+    sealed = old.sealed([{"msisdn": "8613800000001"}], [{"msisdn": "num_a"}])
+    state.write(lambda s: old.keep(s, sealed))
+    add(state, ticket("T-1"))
+    assert asyncio.run(vault(state, monkeypatch, 1, 2).rotate("x")) == {"rotated": 1, "failed": 0}
+    new = vault(state, monkeypatch, 2)
+    asked = asyncio.run(new.ask("T-1", "one", "call the customer"))
+    assert asked["masked"] == "861********01"
+    with pytest.raises(LoopError, match="expired"):
+        asyncio.run(new.decide(asked["id"], "two", approve=True, why=""))
+
+
+def test_erasure_leaves_no_pseudonym_and_only_that_one_is_erased(state: Database) -> None:
+    add(state, ticket("T-1"), ticket("T-2", record={"msisdn": "num_b"}))
+    add(state, VaultEntry(pseudonym="num_a", key_number=1, nonce=b"n", ciphertext=b"c", at=NOW))
+    assert state.write(lambda s: erase(s, "num_a", "x", "asked")) == {"tickets": 1, "numbers": 1}
+    one, two = (state.read(lambda s, n=n: s.get_one(Ticket, n)) for n in ("T-1", "T-2"))  # type: ignore[misc]
+    assert "num_a" not in str(one.record)
+    assert (one.customer, two.customer, two.erased_at) == (None, "num_b", None)
+
+
+def test_retention_removes_what_is_too_old_and_says_so(state: Database) -> None:
+    old = NOW - timedelta(days=400)
+    add(
+        state,
+        ticket("T-1", at=old, state="closed", closed_at=old),
+        ticket("T-2", at=old, state="dispatched"),
+        ticket("T-3", state="closed", closed_at=NOW),
+        VaultEntry(pseudonym="num_a", key_number=1, nonce=b"n", ciphertext=b"c", at=old),
+    )
+    settings = RetentionSettings(closed_tickets_d=365)
+    assert state.write(lambda s: retain(s, settings, NOW)) == {"closed_tickets": 1, "vault_entries": 1}
+    assert state.write(lambda s: retain(s, settings, NOW)) == {}
+    assert state.read(lambda s: sorted(s.scalars(select(Ticket.id)))) == ["T-2", "T-3"]
+    (entry,) = state.read(lambda s: list(s.scalars(select(AuditRow))))
+    assert entry.action == "retention"
+
+
+def test_pages_of_the_queue_go_through_priorities_due_times_and_tickets_without(state: Database) -> None:
+    for n in range(30):
+        due = None if n % 5 == 0 else NOW + timedelta(hours=n % 7)
+        add(state, ticket(f"T-{n:02d}", priority=f"P{1 + n % 3}", reply_due_at=due))
+    found: list[dict[str, Any]] = []
+    after = None
+    while True:
+        page = state.read(lambda s, a=after: queue.page(s, queue.Filter(), 7, a, NOW))  # type: ignore[misc]
+        found += page["tickets"]
+        after = page["next"]
+        if after is None:
+            break
+    keys = [(t["priority"], t["reply_due_at"] is None, t["reply_due_at"] or "", t["id"]) for t in found]
+    assert len(found) == 30
+    assert keys == sorted(keys)
+
+
+def test_the_queue_of_many_tickets_answers_quickly(state: Database) -> None:
+    values = [
+        {
+            "id": f"T-{n:06d}", "record": {}, "source": "x", "state": "dispatched", "received_at": NOW,
+            "taken_in_at": NOW, "in_store": True, "diagnosis": "done", "priority": f"P{1 + n % 3}",
+            "holder": f"D{n % 9}", "region": f"R{n % 16}",
+            "reply_due_at": NOW + timedelta(seconds=n), "version": 1,
+        }
+        for n in range(20_000)
+    ]  # fmt: skip
+    state.write(lambda s: s.execute(insert(Ticket), values) and None)
+    started = time.process_time()
+    for wanted in (queue.Filter(), queue.Filter(holder="D3"), queue.Filter(region="R2", overdue=False)):
+        page = state.read(lambda s, w=wanted: queue.page(s, w, 100, None, NOW))  # type: ignore[misc]
+        assert len(page["tickets"]) == 100
+    assert time.process_time() - started < 3
+    assert state.read(lambda s: s.scalar(select(func.count()).select_from(EarlyWarning))) == 0
