@@ -19,6 +19,7 @@ from callcause.service.settings import (
     NoticeTarget,
     ServiceSettings,
     StorePlace,
+    Tmf621Settings,
     WatchSettings,
 )
 from callcause.state.settings import StateSettings
@@ -64,6 +65,7 @@ class Configuration(BaseModel):
     watch: WatchSettings = Field(default_factory=WatchSettings)
     alerts: AlertSettings = Field(default_factory=AlertSettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
+    tmf621: Tmf621Settings = Field(default_factory=Tmf621Settings)
     loop: LoopSettings = Field(default_factory=LoopSettings)
     warnings: WarningsSettings = Field(default_factory=WarningsSettings)
     vault: VaultSettings = Field(default_factory=VaultSettings)

@@ -13,10 +13,21 @@ from callcause.service.problem import add_handlers
 from callcause.service.routes import alerts, clusters, life, metrics, status, tickets, vault, warnings
 from callcause.service.service import Service
 from callcause.service.settings import ServiceSettings
+from callcause.tmf621.routes import routers as trouble_tickets
 from callcause.web.pages import ROUTERS as WEB_PAGES
 
-ROUTERS: tuple[APIRouter, ...] = (status.router, metrics.router, life.router, clusters.router, warnings.router,
-    vault.router, tickets.router, alerts.router, *WEB_PAGES)
+ROUTERS: tuple[APIRouter, ...] = (
+    status.router,
+    metrics.router,
+    life.router,  # before tickets: it takes every path below /tickets
+    clusters.router,
+    warnings.router,
+    vault.router,
+    tickets.router,
+    alerts.router,
+    *trouble_tickets,
+    *WEB_PAGES,
+)
 """Every router; one line adds one."""
 
 

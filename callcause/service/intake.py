@@ -51,6 +51,11 @@ class TicketIntake:
         self.vault: Keeping | None = None
         """Keeps clear numbers, where that is enabled."""
 
+    @property
+    def pseudonymiser(self) -> Pseudonymiser:
+        """The key that turns identities into pseudonyms."""
+        return self._pseudonymiser
+
     async def post(self, body: bytes, key: str | None, who: Principal, route: str = "/tickets") -> Answer:
         """Take in the tickets of a body and return the answer, once they are durable.
 
@@ -68,9 +73,7 @@ class TicketIntake:
             self._counters.add("tickets_refused", {"why": "fields"}, len(tickets))
             raise Problem(422, "nothing was taken in: fields are wrong", errors=checked.errors)
         sealed = self.vault.sealed(tickets, checked.records) if self.vault else []
-        answer = await self._database.writing(
-            lambda s: self._write(s, checked.records, who, asked, sealed)
-        )
+        answer = await self._database.writing(lambda s: self._write(s, checked.records, who, asked, sealed))
         taken = {ticket["id"] for ticket in answer["tickets"] if not ticket["known"]}
         tally_received(self._counters, (r for r in checked.records if r["id"] in taken))
         new = len(taken)

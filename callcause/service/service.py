@@ -25,6 +25,7 @@ from callcause.service.ticket_desk import TicketDesk
 from callcause.state import Database, DatabaseGone
 from callcause.state.bookkeeping import Fact
 from callcause.state.counters import PersistentCounters
+from callcause.tmf621.hub import HubDesk
 from callcause_error import UsageError
 from collectors.collector import Collector, Listener
 from collectors.records import Pseudonymiser, load_key
@@ -76,6 +77,7 @@ class Service:
         stack.callback(self.notifier.close)
         self.alerts = AlertDesk(self.database, self.sink, self.diagnostician, settings, self.counters)
         self.alerts.on_notice.append(self.notifier.wake)
+        self.hub = HubDesk(self.database, settings.tmf621, self.counters)
         self._open_loop()
         self.schedule = Schedule(self.sink, self.counters, self.health)
         self.listening = Listening(self.sink, self.counters, self.health, self.stopping)
@@ -110,6 +112,7 @@ class Service:
         self._task(self.incidents.run(self.stopping), "incidents")
         self._task(self.warnings.run(self.stopping), "warnings")
         self._task(self.housekeeping.run(self.stopping), "housekeeping")
+        self._task(self.hub.run(self.stopping), "hub")
         for source in self.make_sources():
             if isinstance(source, Listener):
                 self.listening.start(source)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from enum import StrEnum
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -140,6 +141,16 @@ class MetricsSettings(_Section):
     worst_cells: int = Field(default=100, ge=0, description="cells that are exposed because they are worst")
     watched_cells: tuple[str, ...] = Field(default=(), description="ECGIs that are always exposed")
     series_budget: int = Field(default=50_000, ge=1000, description="what falls over it is counted")
+
+
+class Tmf621Settings(_Section):
+    """The TMF621 interface: whether tickets may be deleted there, and how events reach listeners."""
+
+    delete: Literal["never", "closed"] = Field(default="never", description="which trouble tickets")
+    callback_hosts: tuple[str, ...] = Field(default=(), description="hosts of listeners; none = any")
+    attempts: int = Field(default=12, ge=1)
+    first_pause_s: float = Field(default=1.0, gt=0, description="doubled after each attempt that failed")
+    timeout_s: float = Field(default=10.0, gt=0)
 
 
 class NoticeTarget(_Section):

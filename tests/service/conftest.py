@@ -173,6 +173,9 @@ def receiver() -> Iterator[Receiver]:
 
 
 NOTICES = """
+[tmf621]
+callback_hosts = ["127.0.0.1"]
+
 [[notices]]
 name = "night shift"
 url = {env = "NIGHT_SHIFT"}
