@@ -20,8 +20,8 @@ from lab_network import TIMERS
 from lab_run import LabRun
 
 SETTLE_S = 1.0
-LAST = ("caller_never_registered",)
-"""Needs records that reach back longer than a registration lasts, so it is played last."""
+LAST = ("caller_never_registered", "callee_not_registered")
+"""Need records that reach back longer than a registration lasts, so they are played last."""
 
 
 def order(names: list[str], chance: random.Random) -> list[str]:

@@ -52,8 +52,8 @@ class Fault:
     second_scscf: bool = False
     """The customer is served by the second S-CSCF."""
     caller_registers: bool = True
-    callee_leaves: bool = False
-    """The called phone takes its registration back before the call."""
+    callee_absent: bool = False
+    """The called phone has not registered."""
     talk_s: float = 1.0
     is_fault: bool = True
     also: tuple[str, ...] = ()
@@ -326,8 +326,7 @@ FAULTS: tuple[Fault, ...] = (
         "acc-callee-not-registered",
         None,
         "hep",
-        callee_leaves=True,
-        subset=True,
+        callee_absent=True,
     ),
     _call("callee_gone", _callee_gone, "acc-paging-failure", None, "hep"),
     _call("callee_unknown", _callee_unknown, "acc-user-behaviour", None, "hep", heal=_heal_hss),

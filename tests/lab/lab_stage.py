@@ -53,9 +53,7 @@ class Stage:
     async def _act(self, fault: Fault, scene: Scene) -> Played:
         if fault.attempt == "call":
             await self._registered(scene.caller, fault.caller_registers)
-            await self._registered(scene.callee, wanted=True)
-            if fault.callee_leaves:
-                await scene.callee.register(expires=0)
+            await self._registered(scene.callee, not fault.callee_absent)
         injected = time.time()
         await asyncio.to_thread(fault.inject, scene)
         if fault.name == "pcscf_restarted":
