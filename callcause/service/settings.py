@@ -114,9 +114,10 @@ class KnowledgeSettings(_Section):
 
 
 class WatchSettings(_Section):
-    """How long an open verdict is looked at again when evidence arrives, and how often at most."""
+    """How long a verdict is looked at again when evidence arrives, and how often at most."""
 
     again_for_s: float = Field(default=600.0, ge=0)
+    settle_s: float = Field(default=30.0, ge=0, description="the same for a verdict that decided")
     again_every_s: float = Field(default=5.0, gt=0)
     batch: int = Field(default=1000, ge=1, description="tickets diagnosed together")
 

@@ -114,11 +114,11 @@ class TicketDesk(Desk):
         frame = frame_of([ticket.told for ticket in tickets])
         stored = await self._put_into_store([t for t in tickets if not t.in_store])
         results, wrong = await self._diagnostician.diagnose_each(frame)
-        watch_s = self._settings.again_for_s
+        watch = rows.Watch(self._settings.again_for_s, self._settings.settle_s)
         for start in range(0, max(len(results), 1), rows.CHUNK):
             part, ids = results[start : start + rows.CHUNK], stored if start == 0 else []
             await self._database.writing(
-                lambda s, part=part, ids=ids: self._write(s, part, ids, watch_s)  # type: ignore[misc]
+                lambda s, part=part, ids=ids: self._write(s, part, ids, watch)  # type: ignore[misc]
             )
         for ticket, error in wrong.items():
             await self._database.writing(lambda s, t=ticket, e=error: rows.fail(s, t, e))  # type: ignore[misc]
@@ -126,9 +126,9 @@ class TicketDesk(Desk):
         for hear in self.on_written:
             hear()
 
-    def _write(self, session: Any, part: list[rows.Contract], ids: list[str], watch_s: float) -> None:
+    def _write(self, session: Any, part: list[rows.Contract], ids: list[str], watch: rows.Watch) -> None:
         rows.mark_stored(session, ids)
-        rows.write_results(session, part, watch_s, self.on_diagnosis)
+        rows.write_results(session, part, watch, self.on_diagnosis)
 
     async def _put_into_store(self, tickets: Sequence[Ticket]) -> list[str]:
         """Put tickets into the store with all evidence that waits; a failing store does not hold them up."""

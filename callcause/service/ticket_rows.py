@@ -92,7 +92,7 @@ def mark_stored(session: Session, ids: Iterable[str]) -> None:
 
 
 def write_results(
-    session: Session, results: Sequence[Contract], watch_for_s: float, hear: Sequence[Heard] = ()
+    session: Session, results: Sequence[Contract], watch: Watch, hear: Sequence[Heard] = ()
 ) -> list[str]:
     """Write diagnoses; one that says the same as the last is not written again. Returns what changed."""
     now, changed = utc_now(), []
@@ -104,10 +104,26 @@ def write_results(
             continue
         before = last.get(row.result_id or 0)
         if before is None or before.contract != contract:
-            _write(session, row, contract, now, watch_for_s, hear)
+            _write(session, row, contract, now, watch, hear)
             changed.append(row.id)
         row.diagnosis, row.diagnosis_error = DONE, None
     return changed
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """How long a verdict is looked at again: an open one, and one that decided early."""
+
+    open_s: float
+    decided_s: float
+
+    def until(self, before: datetime | None, now: datetime, verdict: str, *, first: bool) -> datetime | None:
+        """Return until when the ticket is looked at again; a later look never makes it longer."""
+        span_s = self.open_s if verdict == CANNOT_TELL else self.decided_s
+        end = now + timedelta(seconds=span_s)
+        if first:
+            return end
+        return None if before is None else min(before, end)
 
 
 def fail(session: Session, ticket_id: str, error: str) -> None:
@@ -126,7 +142,7 @@ def _write(
     row: Ticket,
     contract: Contract,
     now: datetime,
-    watch_for_s: float,
+    watch: Watch,
     hear: Sequence[Heard],
 ) -> None:
     top = contract["causes"][0] if contract["causes"] else {}
@@ -144,10 +160,7 @@ def _write(
     row.category, row.top_cause, row.department = (
         contract["category"]["id"], top.get("id"), top.get("department"),
     )  # fmt: skip
-    if first:
-        row.watch_until = now + timedelta(seconds=watch_for_s)
-    if contract["verdict"] != CANNOT_TELL:
-        row.watch_until = None
+    row.watch_until = watch.until(row.watch_until, now, contract["verdict"], first=first)
     if row.state == ENTERED:
         _move(session, row, DIAGNOSED, now, f"{contract['verdict']}: {top.get('id', '-')}")
     for heard in hear:

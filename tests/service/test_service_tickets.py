@@ -134,6 +134,9 @@ def record(name: str) -> dict[str, Any]:
     return {**checked(FULL).records[0], "id": name}
 
 
+WATCH = rows.Watch(open_s=60, decided_s=30)
+
+
 def take(database: Database, *records: dict[str, Any], **options: Any) -> rows.TakenIn:
     return database.write(lambda s: rows.take_in(s, list(records), "http", "crm", **options))
 
@@ -152,20 +155,30 @@ def test_tickets_are_taken_in_once(state: Database) -> None:
 
 def test_a_result_moves_the_ticket_once_and_is_kept_beside_later_ones(state: Database) -> None:
     take(state, record("a"))
-    assert state.write(lambda s: rows.write_results(s, [contract("a")], 60)) == ["a"]
-    assert state.write(lambda s: rows.write_results(s, [contract("a")], 60)) == []
+    assert state.write(lambda s: rows.write_results(s, [contract("a")], WATCH)) == ["a"]
+    assert state.write(lambda s: rows.write_results(s, [contract("a")], WATCH)) == []
     assert [t.id for t in state.read(lambda s: rows.watched(s, 9, utc_now()))] == ["a"]
     assert not state.read(lambda s: rows.watched(s, 9, utc_now() + timedelta(seconds=61)))
     told = contract("a", "cause", "drop-weak-coverage")
-    assert state.write(lambda s: rows.write_results(s, [told], 60)) == ["a"]
+    assert state.write(lambda s: rows.write_results(s, [told], WATCH)) == ["a"]
     ticket, results, events = state.read(
         lambda s: (s.get(Ticket, "a"), s.query(Result).all(), s.query(TicketEvent).all())
     )
     assert ticket is not None
     assert (ticket.state, ticket.verdict, ticket.top_cause) == ("diagnosed", "cause", "drop-weak-coverage")
-    assert ticket.watch_until is None
+    assert ticket.watch_until is not None
+    assert not state.read(lambda s: rows.watched(s, 9, utc_now() + timedelta(seconds=31)))
     assert [r.verdict for r in results] == ["cannot_tell", "cause"]
     assert [(e.from_state, e.to_state) for e in events] == [(None, "entered"), ("entered", "diagnosed")]
+
+
+def test_a_verdict_that_decided_early_is_looked_at_again_for_a_while_and_no_longer(state: Database) -> None:
+    take(state, record("a"))
+    state.write(lambda s: rows.write_results(s, [contract("a", "cause", "reg-scscf-unavailable")], WATCH))
+    assert [t.id for t in state.read(lambda s: rows.watched(s, 9, utc_now()))] == ["a"]
+    later = contract("a", "cause", "reg-hss-unavailable-or-overloaded")
+    state.write(lambda s: rows.write_results(s, [later], rows.Watch(open_s=60, decided_s=9999)))
+    assert not state.read(lambda s: rows.watched(s, 9, utc_now() + timedelta(seconds=31)))
 
 
 def test_who_listens_hears_a_diagnosis_in_its_transaction(state: Database) -> None:
@@ -175,7 +188,7 @@ def test_who_listens_hears_a_diagnosis_in_its_transaction(state: Database) -> No
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        state.write(lambda s: rows.write_results(s, [contract("a")], 60, [refuse]))
+        state.write(lambda s: rows.write_results(s, [contract("a")], WATCH, [refuse]))
     assert [t.id for t in state.read(lambda s: rows.waiting(s, 9))] == ["a"]
 
 
