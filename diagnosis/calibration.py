@@ -33,6 +33,13 @@ class Calibration(BaseModel):
     outranking_hit: float
     doubt: float = Field(ge=0, lt=1)
     temperature: Mapping[str, float]
+    without_own: Mapping[str, float] = Field(default_factory=dict)
+
+    def temperatures(self, category: NDArray[np.str_], own: NDArray[np.bool_]) -> Floats:
+        """Return the temperature of each ticket; `own`: own evidence supports the leading cause."""
+        wide = {**self.temperature, **self.without_own}
+        pairs = zip(category.tolist(), own.tolist(), strict=True)
+        return np.array([(self.temperature if near else wide)[name] for name, near in pairs], np.float64)
 
 
 @lru_cache(maxsize=1)

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from diagnosis.calibration import Calibration, doubted, probabilities
 from diagnosis.classification import CATEGORIES, Classification
 from diagnosis.conditions import Readings, condition_expr
-from diagnosis.outcome import HIT, NO_DATA, Entry, Mask, Outcomes, Plan, States
+from diagnosis.incident import without_other_incident
+from diagnosis.outcome import Mask, Outcomes, Plan, States
 from diagnosis.ranking import WHY_CSFB, Weights, scores
 from diagnosis.settings import DiagnosisSettings
 from diagnosis.support import (
@@ -36,8 +37,6 @@ CAUSE, NO_FAULT, CANNOT_TELL = 0, 1, 2
 FIRST = 3.0  # lead in log-odds of a cause that is first by rule, not by evidence
 NOT_OURS = 7.0  # lead of what the ticket itself says: nothing in the network can contradict it
 NEVER = -30.0
-CLEAR_OWN = 3.0  # weight of own evidence that shows clearly what went wrong
-NEAR_ALARM_H = 0.25  # G-02: default uncertainty of the complaint time
 GOOD_OUTRANKS = 2.0
 CSFB_PART = 3.0  # the part of the two-part answer that the wording asks about
 Floats = NDArray[np.float64]
@@ -111,7 +110,7 @@ def rank(
 ) -> Ranked:
     """Score every cause, apply the rules of section 9, and turn the scores into probabilities."""
     plan, frame = weights.plan, outcomes.readings
-    states = without_distant_incident(plan, outcomes)
+    states = without_other_incident(plan, outcomes)
     support = find_support(weights, states)
     category = classification.best
     names = np.array(CATEGORIES)[category]
@@ -123,9 +122,10 @@ def rank(
     good = good_record(frame, names, settings.good_record_min)
     # A good own record is own evidence too: it outranks what only a counter says.
     total[good[:, None] & support.any_hit & ~support.strong_hit] -= GOOD_OUTRANKS
-    temperature = np.array([calibration.temperature[name] for name in names])
     verdict = _verdicts(total, plan, support, outcomes, good, own_record_missing(frame, names), calibration)
-    open_ = undecidable(weights, states, frame, names, _leading(total, support))
+    leading = _leading(total, support)
+    open_ = undecidable(weights, states, frame, names, leading)
+    temperature = calibration.temperatures(names, support.own_hit[np.arange(len(total)), leading])
     verdict[open_ & ~_decided_by_ticket(plan, support)] = CANNOT_TELL
     _by_rule(total, plan, support, verdict)
     outside = np.stack(
@@ -154,41 +154,6 @@ def _leading(total: Floats, support: Support) -> NDArray[np.int64]:
 def _decided_by_ticket(plan: Plan, support: Support) -> Mask:
     """Tickets that an incident, planned work or their own text decide: no tree has to."""
     return _hit_of(plan, support, (*STOPPING, *NOT_A_COMPLAINT))
-
-
-def without_distant_incident(plan: Plan, outcomes: Outcomes) -> States:
-    """Entry states in which an incident that was over, or not yet there, yields to clear own evidence.
-
-    G-02 looks two hours around the complaint because its time is uncertain. Where the own record shows
-    clearly what went wrong, or planned work goes on, and no alarm was active then, the incident does not
-    explain it.
-    """
-    states = outcomes.entries.copy(order="K")
-    clear = [e.number for e in plan.entries if _is_clear(plan, e)]
-    rows = _incident_elsewhere(outcomes) & (states[:, clear] == HIT).any(axis=1)
-    incident = plan.cause_number.get(STOPPING[1], -1)
-    at = [
-        e.number for e in plan.entries if e.causes[0] == incident and plan.checks[e.check].category == "all"
-    ]
-    block = np.ix_(np.flatnonzero(rows), np.array(at, np.int64))
-    states[block] = np.where(states[block] == HIT, NO_DATA, states[block])
-    return states
-
-
-def _is_clear(plan: Plan, entry: Entry) -> bool:
-    if entry.is_route or plan.causes[entry.causes[0]] == STOPPING[0]:
-        return not entry.is_route
-    return entry.rank == 0 and entry.spec.hit >= CLEAR_OWN and plan.checks[entry.check].category != "all"
-
-
-def _incident_elsewhere(outcomes: Outcomes) -> Mask:
-    """Tell where no alarm was active at the complaint, or only on a CSCF that the attempt never reached."""
-    frame = outcomes.readings
-    distant = flag(frame, pl.col("alarm_distance_h") > NEAR_ALARM_H)
-    on_site = flag(frame, (pl.col("alarm_sites") >= 2) | pl.col("cluster_on_element"))
-    of_pool = flag(frame, pl.col("alarm_on_core_node") & pl.col("serving.scscf").is_null())
-    kinds = flag(frame, pl.col("alarm.alarmed_object_type").is_in(["cscf", "enb", "cell", "transport_link"]))
-    return distant | (of_pool & kinds & ~on_site)
 
 
 def _category_prior(

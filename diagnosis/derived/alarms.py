@@ -243,6 +243,7 @@ def _add_mass(work: Workspace, pairs: pl.DataFrame, none: bool) -> None:
         | ((pl.col("cluster_type") == "scscf") & (pl.col("node_id") == pl.col("cluster_key")))
     )
     work.join_rows(counts)
+    work.join_rows(_mass_relation(core, sites, clustered))
     known = _knows(work, none)
     work.derive(
         alarm_on_core_node=pl.when(known).then(pl.col(ROW).is_in(core[ROW].unique().implode())),
@@ -250,6 +251,14 @@ def _add_mass(work: Workspace, pairs: pl.DataFrame, none: bool) -> None:
         cluster_on_element=pl.when(known).then(pl.col(ROW).is_in(clustered[ROW].unique().implode())),
     )
     work.frame = work.frame.drop("n_sites")
+
+
+def _mass_relation(core: pl.DataFrame, sites: pl.DataFrame, clustered: pl.DataFrame) -> pl.DataFrame:
+    """`mass_relation`: where the nearest of the alarms of a mass fault lies: own, node, or ring."""
+    order = pl.col("relation").replace_strict({"own": 0, "node": 1, "ring": 2}, return_dtype=pl.Int64)
+    every = pl.concat([frame.select(ROW, "relation") for frame in (core, sites, clustered)])
+    nearest = every.sort(ROW, order).unique(ROW, keep="first", maintain_order=True)
+    return nearest.select(ROW, mass_relation="relation")
 
 
 def _text() -> pl.Expr:

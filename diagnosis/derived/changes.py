@@ -15,6 +15,8 @@ NAMES = {
     "change_status_at": Name("string", "change", known="change_none"),
     "change_distance_h": Name("float", "change"),
 }
+# Whether the work is on the user's own cell or site, on a core node that served, beside them, or in the area.
+NEARNESS = {"own": 0, "node": 1, "ring": 2, "area": 3}
 _ACTIVE = ("approved", "in_progress")
 
 
@@ -25,11 +27,13 @@ def derive(work: Workspace) -> None:
     pairs = _related(work)
     active = pl.col("status_at").is_in(_ACTIVE)
     affecting = pl.col("service_affecting").fill_null(False)
+    nearness = pl.col("change_relation").replace_strict(NEARNESS, return_dtype=pl.Int64)
     best = (
-        pairs.sort(ROW, ~(affecting & active), ~affecting, "distance_h", "id")
+        pairs.sort(ROW, ~(affecting & active), ~affecting, "distance_h", nearness, "id", "change_node_type")
         .unique(ROW, keep="first", maintain_order=True)
         .select(
-            ROW, "status_at", "distance_h", change_from="period_start", change_to="period_end",
+            ROW, "status_at", "distance_h", "change_relation", "change_node_type",
+            change_from="period_start", change_to="period_end",
             **{f"change.{n}": pl.col(n) for n in ("id", "service_affecting", "status")},
         )
     )  # fmt: skip
@@ -75,8 +79,9 @@ def _related(work: Workspace) -> pl.DataFrame:
     objects = objects.with_columns(
         active_from=pl.coalesce("actual_start", "planned_start"),
         active_to=pl.when(~in_progress).then(pl.coalesce("actual_end", "planned_end")),
+        change_node_type="node_type",
     )
-    near = served_pairs(work, objects).select(ROW, "_at_index")
+    near = served_pairs(work, objects).select(ROW, "_at_index", change_relation="relation")
     pairs = pl.concat([near, _in_area(work, objects)]).unique().join(objects, on="_at_index")
     pairs = pairs.join(work.frame.select(ROW, "complaint_at"), on=ROW).drop_nulls("complaint_at")
     return _at_complaint(pairs, work.settings.time_uncertainty_min)
@@ -87,7 +92,11 @@ def _in_area(work: Workspace, objects: pl.DataFrame) -> pl.DataFrame:
     by_area = objects.filter(pl.col("impacted_objects").str.contains(r"^\d{1,5}$")).select(
         "_at_index", area_tac=pl.col("impacted_objects").cast(pl.Int64)
     )
-    return work.frame.select(ROW, "area_tac").join(by_area, on="area_tac").select(ROW, "_at_index")
+    return (
+        work.frame.select(ROW, "area_tac")
+        .join(by_area, on="area_tac")
+        .select(ROW, "_at_index", change_relation=pl.lit("area"))
+    )
 
 
 def _at_complaint(pairs: pl.DataFrame, uncertainty_min: float) -> pl.DataFrame:

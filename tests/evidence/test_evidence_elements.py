@@ -622,3 +622,15 @@ def test_a_text_out_of_scope(scene: Scene, text: str | None, expected: bool | No
 def test_the_window_of_the_state_is_a_setting_of_hours(scene: Scene) -> None:
     attempt = an_attempt(started_at=NOON - timedelta(hours=23), scscf_name="s1")
     assert scene(registration=[attempt])["serving.scscf"] == "s1"
+
+
+@pytest.mark.parametrize(
+    ("objects", "relation"), [([CELL], "own"), ([NEXT], "ring"), (["SCSCF-3"], "node"), (["9811"], "area")]
+)
+def test_a_change_tells_where_the_work_is(scene: Scene, objects: list[str], relation: str) -> None:
+    call = a_call(scscf_name="scscf3.ims.net")
+    cells = [{"ecgi": CELL, "tac": 9811}]
+    look = scene(
+        call=[call], neighbour=RING, node=NODES, cell=cells, change=[change(impacted_objects=objects)]
+    )
+    assert look["change_relation"] == relation
