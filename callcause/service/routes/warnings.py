@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+import asyncio
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 
+import polars as pl
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
+from callcause.loop.kpi_warning import COMPLAINTS, measured, slips_of
 from callcause.loop.warning_desk import report
 from callcause.service.authentication import Principal, requires
 from callcause.service.problem import Problem
 from callcause.service.routes.life import Name, Text
 from callcause.service.service import Service
 from callcause.service.settings import Role
+from callcause.state.base import utc_now
+from callcause.state.incident import TicketKey
 
 router = APIRouter(tags=["warnings"])
 Viewer = Annotated[Principal, Depends(requires(Role.viewer))]
@@ -85,6 +92,30 @@ async def list_warnings(
     }  # fmt: skip
     service: Service = request.app.state.service
     return {"warnings": await service.database.reading(lambda s: report(s, wanted, limit))}
+
+
+@router.get("/warnings/kpi")
+async def kpi_warnings(
+    request: Request,
+    who: Viewer,
+    days: Annotated[int, Query(ge=1, le=400)] = 60,
+    horizon_h: Annotated[float, Query(gt=0, le=168)] = 24,
+) -> dict[str, Any]:
+    """Tell which KPI slips came before complaints: lead time, false alarms, and whether it is chance."""
+    service: Service = request.app.state.service
+    now, span = utc_now(), timedelta(days=days)
+
+    def complaints(session: Session) -> list[tuple[str, datetime]]:
+        query = select(TicketKey.entity, TicketKey.at).where(
+            TicketKey.key.in_(("cell", "node")), TicketKey.at >= now - span
+        )
+        return list(session.execute(query).tuples())
+
+    rows = await service.database.reading(complaints)
+    slips = await service.sink.read(lambda store: slips_of(store, now - span, now))
+    told = pl.DataFrame(rows, schema=COMPLAINTS, orient="row")
+    found = await asyncio.to_thread(measured, slips, told, timedelta(hours=horizon_h), span)
+    return {"complaints": told.height, "slips": slips.height, "kpis": found.to_dicts()}
 
 
 @router.post("/warnings", status_code=201)
