@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from callcause.loop.life import State
 from callcause.state.ticket import Result, Ticket, TicketEvent
@@ -36,7 +37,7 @@ def version_5(shown: Shown, base: str = "") -> Document:
     found: Document = {
         "@type": "TroubleTicket",
         "id": ticket.id,
-        "href": f"{base}{BASE}/v5/troubleTicket/{ticket.id}",
+        "href": f"{base}{BASE}/v5/troubleTicket/{quote(ticket.id)}",
         "creationDate": ticket.taken_in_at.isoformat(),
         "lastUpdate": _last(shown).isoformat(),
         "name": added.name if added else None,
