@@ -10,7 +10,7 @@ import polars as pl
 from callcause_error import UsageError
 from collectors.errors import BadFile
 from collectors.found import Found, check_unchanged, look, source_of, walk
-from collectors.ingest_pm import PmReader, parsed_files
+from collectors.ingest_pm import ParsedFiles, PmReader, parsed_files
 from collectors.ingest_report import IngestReport
 from collectors.ingest_signalling import SIGNALLING, read_signalling
 from collectors.pm.counter_map import CounterMaps, load_maps
@@ -199,6 +199,14 @@ class _Ingest:
             self.report.unmapped.update(parsed.unmapped)
             self.report.vendors |= parsed.vendors
             self.commit(parsed.batch)
+            self.keep_warm(parsed)
+
+    def keep_warm(self, parsed: ParsedFiles) -> None:
+        """Hand counter rows that were just written over to the refresh."""
+        stems = {Path(segment.name).stem: segment.name for _, segment in parsed.batch.files}
+        for stem, rows in parsed.warm.items():
+            if stem in stems:
+                self.store.warm.put(stems[stem], rows)
 
     def count_unmatched(self) -> None:
         """Count the rows of objects that no inventory has, over the whole store."""

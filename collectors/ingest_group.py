@@ -26,6 +26,7 @@ from collectors.store import FileEntry, FileState, SourceFile
 from collectors.store.segment import time_range
 from collectors.store.shards import COUNTERS
 from collectors.store.tables import KEPT, LINE, PACKED
+from collectors.store.warm import Warm
 
 LARGE_VALUES = 2 << 20  # values from which on a file becomes rows piece by piece
 GROUP_VALUES = 6 << 20  # values of small files that become rows together
@@ -48,6 +49,8 @@ class FileGroup:
         self._written: list[Written] = []
         self.unmapped: Counter[str] = Counter()
         """Results by counter name that no map knows."""
+        self.warm = Warm()
+        """Counter rows that were written, by the stem of their file."""
         self.vendors: set[str] = set()
         """vendorName of the files that have such counters."""
 
@@ -99,7 +102,13 @@ class FileGroup:
             stats[source].update(counts)
         single = rows.single.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias(LINE))
         frames = {COUNTERS: rows.wide, KEPT: single, PACKED: rows.packed}
-        return [_write(self._folder, kind, frame) for kind, frame in frames.items() if frame.height]
+        written = []
+        for kind, frame in frames.items():
+            if frame.height:
+                written.append(_write(self._folder, kind, frame))
+                if kind == COUNTERS:
+                    self.warm.put(written[-1][0].stem, frame)
+        return written
 
     def _gathered(self) -> Gathered:
         return Gathered(self._maps, self._wanted)

@@ -23,6 +23,7 @@ from collectors.pm.counter_map import CounterMaps
 from collectors.pm.objects import ObjectMatcher
 from collectors.store import Batch, SourceFile
 from collectors.store.batch import adopt
+from collectors.store.warm import Warm
 
 MANY_FILES, MANY_BYTES = 64, 64 << 20  # from here on worker processes are worth their start
 COMPILED_BYTES = 4 << 20  # from here on the compiled scan is worth its loading
@@ -50,6 +51,7 @@ class ParsedFiles:
     unmapped: Counter[str] = field(default_factory=Counter)
     vendors: set[str] = field(default_factory=set)
     written: list[Written] = field(default_factory=list)
+    warm: Warm = field(default_factory=Warm)
 
 
 def parsed_files(files: Sequence[Found], reader: PmReader, processes: int) -> Iterator[ParsedFiles]:
@@ -111,7 +113,9 @@ def _end_with(parent_pid: int) -> None:
 def _work(group: list[Found]) -> ParsedFiles:
     if _reader is None:
         raise RuntimeError("the worker was not started with a reader")
-    return read_group(group, _reader)
+    done = read_group(group, _reader)
+    done.warm.clear()  # rows travel as files
+    return done
 
 
 def read_group(group: Sequence[Found], reader: PmReader) -> ParsedFiles:
@@ -123,7 +127,7 @@ def read_group(group: Sequence[Found], reader: PmReader) -> ParsedFiles:
             rows.read(found, ZoneInfo(reader.zone))
         except BadFile as error:
             done.refused.append((found.source, error))
-    done.written = rows.finish()
+    done.written, done.warm = rows.finish(), rows.warm
     done.batch.entries = [(entry, None) for entry in rows.entries()]
     done.unmapped, done.vendors = rows.unmapped, rows.vendors
     return done

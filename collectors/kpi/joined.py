@@ -79,7 +79,8 @@ def _joined(
     for weight in reversed(rule.weight_expressions):
         if set(weight.counters) <= set(wide.columns):
             if weight.text not in weights:
-                weights[weight.text] = wide.select(weight.expr.cast(pl.Float64)).to_series().to_numpy()
+                inputs = wide.select(pl.col(weight.counters).cast(pl.Float64))
+                weights[weight.text] = inputs.select(weight.expr.cast(pl.Float64)).to_series().to_numpy()
             better = _weighted(values, weights[weight.text], order, bounds)
             found = np.where(np.isnan(better), found, better)
     return found
@@ -95,7 +96,7 @@ def _aggregated(values: Floats, order: Indices, bounds: Indices, way: int) -> Fl
         result = np.nan
         for at in range(bounds[group], bounds[group + 1]):
             value = values[order[at]]
-            if np.isnan(value):
+            if value != value:
                 continue
             count += 1
             if count == 1 or way == LAST:
@@ -118,7 +119,7 @@ def _weighted(values: Floats, weights: Floats, order: Indices, bounds: Indices) 
         complete = True
         for at in range(bounds[group], bounds[group + 1]):
             value, weight = values[order[at]], weights[order[at]]
-            if np.isnan(value):
+            if value != value:
                 continue
             if np.isnan(weight):
                 complete = False

@@ -22,11 +22,11 @@ _HALF = ("entity", "entity_kind", "_start", "period_s")
 def join_periods(wide: pl.DataFrame, to: str = "1h", catalogue: Catalogue | None = None) -> pl.DataFrame:
     """Join counters of one entity into periods of `to` (15m, 30m, 1h, 1d), each by its rule in counters.yaml.
 
-    `wide`: `entity`, `entity_kind` (may be missing), `period_start` (UTC), `period_s` and one Float64 column
-    for each counter, one row for an entity, period and granularity. A period belongs to the one that holds
-    its start. Where several granularities lie in one period, each counter is taken from the finest that
-    covers it, else from the one that covers most. Result: the keys, `period_s`, `covered_s` (seconds that
-    the rows cover) and the counters; columns that no rule names are left out, periods longer than `to` too
+    `wide`: `entity`, `entity_kind` (may be missing), `period_start` (UTC), `period_s` and one Float64 or
+    Int32 column for each counter, one row for an entity, period and granularity. A period belongs to the one
+    that holds its start. Where several granularities lie in one period, each counter is taken from the finest
+    that covers it, else from the one that covers most. Result: the keys, `period_s`, `covered_s`
+    (seconds that rows cover) and the counters; columns that no rule names are left out, longer periods too
     (`longer_periods` gives them). All null joins to null, never to 0.
     """
     catalogue = catalogue or load_catalogue()
@@ -39,7 +39,7 @@ def join_periods(wide: pl.DataFrame, to: str = "1h", catalogue: Catalogue | None
         return once
     keys = [key for key in _HALF if key in wide.columns or key == "_start"]
     frame = (
-        _in_order(wide)
+        _in_order(wide.with_columns(pl.col(counters).cast(pl.Float64)))
         .lazy()
         .filter(pl.col("period_s") <= span)
         .with_columns(pl.col("period_start").dt.truncate(to).alias("_start"))

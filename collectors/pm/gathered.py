@@ -109,7 +109,7 @@ class Gathered:
             self.unmapped[block.counters[column]] += len(block.objects)
 
     def clear(self) -> None:
-        """Forget all blocks; frames of `rows` that are still held end here."""
+        """Forget all blocks; the memory of the tables is used again."""
         for wide in self._tables.values():
             wide.clear()
         self._periods, self._kept = {}, KeptResults()

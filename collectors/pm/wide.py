@@ -37,7 +37,7 @@ class Part:
 
 
 class WideTable:
-    """Numbers of many files. The memory is used again after `clear`: series that were given out end there."""
+    """Numbers of many files. The memory is used again after `clear`; series that are given out own theirs."""
 
     def __init__(self, chosen: Translation) -> None:
         self._chosen = chosen
@@ -127,7 +127,7 @@ class WideTable:
         values = self._values[at, : self.rows]
         if narrow:
             return pl.Series(alias, table.narrowed(values))
-        numbers = pa.array(values, from_pandas=bool(counts[at] < self.rows))
+        numbers = pa.array(values.copy(), from_pandas=bool(counts[at] < self.rows))
         found = pl.from_arrow(numbers)
         assert isinstance(found, pl.Series)  # noqa: S101 - an array, not a table
         return found.alias(alias)

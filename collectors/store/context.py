@@ -13,6 +13,7 @@ from collectors.store import renaming
 from collectors.store.ledger import Ledger, Segment
 from collectors.store.segment import Aside, locked, publish, time_range
 from collectors.store.tables import RECENT, Rewrite
+from collectors.store.warm import Warm
 
 
 @dataclass(slots=True)
@@ -26,6 +27,7 @@ class Context:
     rewrite: Rewrite = field(default_factory=Rewrite)
     facts: dict[str, str] = field(default_factory=dict)
     renamed: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    warm: Warm = field(default_factory=Warm)
 
     def named(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Rows under the entities that the inventory gives them now."""

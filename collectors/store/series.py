@@ -9,7 +9,7 @@ import polars as pl
 
 from collectors.kpi.catalogue import Catalogue
 from collectors.kpi.formula import inputs_of, kpi_columns
-from collectors.store import hours, nodes, tables
+from collectors.store import footer, hours, nodes, tables
 from collectors.store.hours import columns_of
 from collectors.store.ledger import Ledger
 from collectors.store.placement import shard_of
@@ -48,6 +48,9 @@ def counters(
 
 
 def _rows(path: Path, names: Sequence[str] | None, when: Span, wanted: Sequence[str] | None) -> pl.DataFrame:
+    if names is not None and len(names) == 1 and wanted is not None:
+        found = footer.rows_of(path, names[0], (*LABELS, *wanted))
+        return found.filter(*when.holds()) if when != ALWAYS else found
     rows = counter_scan(path)
     mine = [] if names is None else [among("entity", names)]
     rows = rows.filter(*mine, *when.holds())

@@ -15,13 +15,19 @@ COUNTERS, HOURLY = "counters", "hourly"
 HOURLY_GROUP = 65_536  # hourly files are read whole, for all tickets at once
 KEY = ("entity", "period_start", "period_s")
 LABELS = (*KEY, "entity_kind")
+_INT32 = 2.0**31
 
 
 def counter_scan(path: Path) -> pl.LazyFrame:
     """Counter rows of a file; columns of whole numbers may be written as integers and are Float64 here."""
-    rows = pl.scan_parquet(path).drop(SOURCE, strict=False)
+    rows = as_written(path)
     whole = selectors.integer() - selectors.by_name("period_s", require_all=False)
     return rows.with_columns(whole.cast(pl.Float64))
+
+
+def as_written(path: Path) -> pl.LazyFrame:
+    """Counter rows of a file, Int32 where a column of whole numbers is written so."""
+    return pl.scan_parquet(path).drop(SOURCE, strict=False)
 
 
 def merge_counters(rows: pl.DataFrame) -> pl.DataFrame:
@@ -62,12 +68,22 @@ def live(ledger: Ledger, kind: str, shard: str) -> Segment | None:
     return found[0] if found else None
 
 
+def narrowed(rows: pl.DataFrame) -> pl.DataFrame:
+    """Columns of whole numbers as Int32, which is half to write and half to read."""
+    numbers = rows.select(selectors.float())
+    if not numbers.width or rows.is_empty():
+        return rows
+    whole = numbers.select(((pl.all() == pl.all().floor()) & (pl.all().abs() < _INT32)).all()).row(0)
+    names = [name for name, is_whole in zip(numbers.columns, whole, strict=True) if is_whole]
+    return rows.with_columns(pl.col(names).cast(pl.Int32)) if names else rows
+
+
 def write(aside: Aside, kind: str, shard: str, rows: pl.DataFrame) -> tuple[Path, Segment]:
     """Write the new file of a shard; `rows` are sorted by entity and time."""
     path = (
         aside.write(rows, row_group=HOURLY_GROUP, fast=True)
         if kind == HOURLY
-        else aside.write(rows, fast=True)
+        else aside.write(narrowed(rows), fast=True)
     )
     start, end = time_range(rows, "period_start")
     return path, Segment(f"shards/{shard}/{kind}-{path.stem}.parquet", kind, shard, rows.height, start, end)

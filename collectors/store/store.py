@@ -25,6 +25,7 @@ from collectors.store.shards import COUNTERS
 from collectors.store.span import span
 from collectors.store.tables import LINE, PENDING, RECENT, SOURCE
 from collectors.store.upgrade import bring_up
+from collectors.store.warm import Warm
 
 
 class Store:
@@ -38,6 +39,7 @@ class Store:
         self.catalogue = catalogue
         self.ledger = Ledger(root / "ledger.sqlite")
         self._aside: Aside | None = None
+        self.warm = Warm()
 
     @classmethod
     def open(cls, path: Path | str, *, catalogue: Catalogue | None = None) -> Store:
@@ -112,7 +114,11 @@ class Store:
         `rematch` gives the entity and its kind for names of objects that no inventory row had.
         """
         with locked(self.root / "refresh.lock"):
-            return refresh(Context(self.root, self.aside, self.ledger, self.catalogue), rematch)
+            context = Context(self.root, self.aside, self.ledger, self.catalogue, warm=self.warm)
+            try:
+                return refresh(context, rematch)
+            finally:
+                self.warm.clear()
 
     def remember(self, name: str, value: str) -> str:
         """Keep a fact about the store the first time; returns what the store remembers."""

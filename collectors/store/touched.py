@@ -29,7 +29,8 @@ def _by_counters(context: Context) -> Iterator[pl.DataFrame]:
     ledger = context.ledger
     for kind in (COUNTERS, KEPT):
         for segment in ledger.segments(kind, PENDING):
-            rows = pl.scan_parquet(context.root / segment.name)
+            warm = context.warm.get(segment.name)
+            rows = pl.scan_parquet(context.root / segment.name) if warm is None else warm.lazy()
             rows = rows.filter(pl.col("suspect")) if kind == KEPT else rows
             yield _whole_hours(context, rows)
     if context.renamed:

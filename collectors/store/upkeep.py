@@ -11,9 +11,9 @@ from collectors.store import hourly, hours, renaming, series, tables
 from collectors.store.context import Context
 from collectors.store.ledger import Segment
 from collectors.store.placement import NETWORK, UNMATCHED, UNMATCHED_PREFIX, shard_of
-from collectors.store.shards import COUNTERS, HOURLY, KEY, counter_scan, merge_counters
+from collectors.store.shards import COUNTERS, HOURLY, KEY, as_written, merge_counters
 from collectors.store.span import Span, among, span_of
-from collectors.store.tables import KEPT, PENDING
+from collectors.store.tables import KEPT, PENDING, SOURCE
 from collectors.store.tiers import overlapping
 from collectors.store.touched import TOUCHED
 
@@ -84,7 +84,11 @@ class Upkeep:
         return [*entities, *(old for name in entities for old in self._written.get(name, ()))]
 
     def _rows(self, segment: Segment, names: list[str] | None, when: Span) -> pl.DataFrame:
-        rows = counter_scan(self._context.root / segment.name)
+        kept = self._context.warm.get(segment.name)
+        if kept is not None:
+            rows = kept.lazy().drop(SOURCE, strict=False)
+        else:
+            rows = as_written(self._context.root / segment.name)
         rows = rows if when.covers(segment.start_us, segment.end_us) else rows.filter(*when.holds())
         return (rows if names is None else rows.filter(among("entity", names))).collect()
 

@@ -17,6 +17,7 @@ from collectors.errors import BadFile
 from collectors.found import check_unchanged, look, recognise
 from collectors.ingest import ingest
 from collectors.store import FileState, Store
+from collectors.store.warm import Warm
 
 
 def test_a_tree_of_every_sort_of_file_is_counted_whole(tmp_path: Path) -> None:
@@ -225,3 +226,17 @@ def test_counters_that_no_map_knows_are_kept_and_found_under_their_entity(tmp_pa
         kept = store.records("counters_kept").filter(pl.col("counter") == "vendorThing").collect()
         assert sorted(kept["entity"]) == [ecgi(c) for c in range(1, 4)]
         assert kept["suspect"].to_list() == [False] * 3
+
+
+def test_hourly_kpis_are_the_same_whether_rows_are_handed_over_or_read_again(tmp_path: Path) -> None:
+    write_tree(tmp_path / "tree")
+    found = []
+    for room in (0, 1 << 30):
+        with Store.open(tmp_path / f"store{room}") as store:
+            store.warm = Warm(room)
+            ingest(store, [tmp_path / "tree"])
+            assert not list(store.warm.items())
+            found.append((content(store), store.hourly(None, [RRC, DROP])))
+    assert found[0][0] == found[1][0]
+    assert found[0][1].height
+    assert found[0][1].equals(found[1][1])

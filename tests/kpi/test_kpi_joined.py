@@ -60,3 +60,15 @@ def test_rows_that_are_not_usual_are_left_to_the_aggregations() -> None:
     half = rows_of([("a", 1, [1.0] * 8)], period_s=1800)
     assert joined_once(pl.concat([one, half]), 3600, rules, "covered_s") is None
     assert joined_once(one.clear(), 3600, rules, "covered_s") is None
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(ROW, min_size=1, max_size=20, unique_by=lambda row: row[:2]))
+def test_whole_numbers_join_alike_however_wide_they_are(
+    rows: list[tuple[str, int, list[float | None]]],
+) -> None:
+    wide = rows_of(rows)
+    narrow = wide.cast(dict.fromkeys(COUNTERS, pl.Int32))
+    assert join_periods(narrow).equals(join_periods(wide))
+    with patch.object(periods, "joined_once", return_value=None):
+        assert join_periods(narrow).equals(join_periods(wide))
