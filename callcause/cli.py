@@ -164,6 +164,22 @@ def restore(
     typer.echo(work.restore(config, folder), err=True)
 
 
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="Folder to write into.")],
+    config: Annotated[Path, typer.Option("--config", help="TOML configuration of the service.")],
+    start: Annotated[str, typer.Option("--from", help="First day.")],
+    end: Annotated[str, typer.Option("--to", help="Day after the last.")],
+    goal: Annotated[float, typer.Option(help="Goal of the timely rate.")] = 0.9,
+    measure: Annotated[str | None, typer.Option(help="When a measure began: volume before, after.")] = None,
+    customers: Annotated[Path | None, typer.Option(help="CSV: month, region, customers.")] = None,
+) -> None:
+    """Write the service-quality report of a period as Markdown and HTML, in English and Chinese."""
+    from callcause.commands import reporting
+
+    reporting.run(config, folder, start, end, goal, measure, customers)
+
+
 def main() -> None:
     """Run the command line; every error of ours ends as one message and its exit status."""
     try:

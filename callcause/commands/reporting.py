@@ -1,0 +1,57 @@
+"""`callcause report`: the service-quality report of a period, from the state database."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+
+from callcause.configuration import load_configuration
+from callcause.loop.service_report import html, lives, make_report, markdown
+from callcause.state import Database
+from callcause.terminal import say
+from callcause_error import UsageError
+
+CUSTOMERS = {"month": pl.String(), "region": pl.String(), "customers": pl.Int64()}
+
+
+def run(
+    config: Path, folder: Path, start: str, end: str, goal: float, measure: str | None, customers: Path | None
+) -> None:
+    """Write report.<language>.md and .html for both languages into the folder."""
+    settings = load_configuration(config)
+    first, last = _moment(start, "from"), _moment(end, "to")
+    if not first < last:
+        raise UsageError("the period ends before it begins", key="to")
+    database = Database.open(settings.state)
+    try:
+        tickets = database.read(lambda session: lives(session, first, last))
+    finally:
+        database.close()
+    report = make_report(
+        tickets, _customers(customers), first, last, goal=goal, zone=settings.loop.calendar.zone,
+        measure=_moment(measure, "measure") if measure else None,
+    )  # fmt: skip
+    folder.mkdir(parents=True, exist_ok=True)
+    for language in ("en", "zh"):
+        (folder / f"report.{language}.md").write_text(markdown(report, language), "utf-8")
+        (folder / f"report.{language}.html").write_text(html(report, language), "utf-8")
+    say(f"{tickets.height} tickets; the report lies in {folder}")
+
+
+def _moment(text: str, key: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError("expected a date or an RFC 3339 time", key=key) from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _customers(path: Path | None) -> pl.DataFrame:
+    if path is None:
+        return pl.DataFrame(schema=CUSTOMERS)
+    try:
+        return pl.read_csv(path, schema_overrides=CUSTOMERS).select(list(CUSTOMERS))
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise UsageError("expected a CSV with month, region, customers", file=str(path)) from error

@@ -1,0 +1,202 @@
+"""The service-quality report: indicators, reasons, timeliness; as Markdown or HTML, in two languages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from html import escape
+from typing import Any
+
+import polars as pl
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from callcause.loop.indicator import DIMENSIONS, LIFE, indicators
+from callcause.loop.statistics import Change, control_chart, pareto, volume_change
+from callcause.state.ticket import Ticket
+
+SHOWN = (
+    "tickets", "closed", "appeals_per_million", "timely_rate", "repeat_rate", "solve_rate", "response_h",
+    "handling_h", "direct_completion_share", "exchanges_per_ticket", "satisfaction", "late_entry_share",
+)  # fmt: skip
+WORDS = {
+    "title": ("Service quality report", "服务质量报告"),
+    "by": ("Indicators by", "指标维度："),
+    "month": ("month", "月份"),
+    "region": ("region", "地区"),
+    "department": ("department", "部门"),
+    "category": ("category", "类别"),
+    "tickets": ("tickets", "工单数"),
+    "closed": ("closed", "已归档"),
+    "appeals_per_million": ("appeals per million customers", "百万客户申诉率"),
+    "timely_rate": ("timely rate", "处理及时率"),
+    "repeat_rate": ("repeat rate", "重复投诉率"),
+    "solve_rate": ("solve rate", "投诉解决率"),
+    "response_h": ("response, h", "响应时间（小时）"),
+    "handling_h": ("handling, h", "平均处理时长（小时）"),
+    "direct_completion_share": ("direct completion", "直接办结率"),
+    "exchanges_per_ticket": ("exchanges per ticket", "平均交互次数"),
+    "satisfaction": ("satisfaction", "满意度"),
+    "late_entry_share": ("late entry", "录入超时率"),
+    "pareto": ("Why replies were late", "超时原因"),
+    "reason": ("reason", "原因"),
+    "n": ("tickets", "工单数"),
+    "share": ("share", "占比"),
+    "running": ("running share", "累计占比"),
+    "timeliness": ("Timeliness by month", "月度及时率"),
+    "measure": ("Volume before and after the measure", "措施前后的投诉量"),
+    "certain": ("the change is more than chance", "变化显著"),
+    "chance": ("the change may be chance", "变化可能是偶然"),
+}
+Table = tuple[list[str], list[list[str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a report holds; `change` where a measure was named."""
+
+    start: datetime
+    end: datetime
+    goal: float
+    by: dict[str, pl.DataFrame]
+    late: pl.DataFrame
+    chart: pl.DataFrame
+    change: Change | None
+
+
+def lives(session: Session, start: datetime, end: datetime) -> pl.DataFrame:
+    """Return the lives of the tickets received in the period."""
+    query = select(Ticket).where(Ticket.received_at >= start, Ticket.received_at < end).order_by(Ticket.id)
+    rows = [_life(row) for row in session.scalars(query)]
+    return pl.DataFrame(rows, schema=LIFE, orient="row")
+
+
+def make_report(
+    tickets: pl.DataFrame, customers: pl.DataFrame, start: datetime, end: datetime, *, goal: float, zone: str,
+    measure: datetime | None = None,
+) -> Report:  # fmt: skip
+    """Compute the report; `customers`: month, region, customers, or empty."""
+    monthly = indicators(tickets, customers, ("month",), zone)
+    counted = monthly.select(pl.col("month").alias("period"), pl.col("closed_timely").alias("hits"), "closed")
+    overdue = tickets.filter(pl.col("timely") == False)["overdue_reason"]  # noqa: E712 - null is not late
+    return Report(
+        start, end, goal,
+        {name: indicators(tickets, customers, (name,), zone) for name in DIMENSIONS},
+        pareto(overdue),
+        control_chart(counted.rename({"closed": "total"}), goal),
+        _change(tickets, start, end, measure),
+    )  # fmt: skip
+
+
+def markdown(report: Report, language: str = "en") -> str:
+    """Return the report as Markdown."""
+    lines = [f"# {_word('title', language)}", "", _period(report), ""]
+    for heading, (header, rows) in _sections(report, language):
+        lines += [f"## {heading}", "", _line(header), _line(["---"] * len(header)), *map(_line, rows), ""]
+    lines += _change_text(report, language)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def html(report: Report, language: str = "en") -> str:
+    """Return the report as one HTML page without scripts."""
+    parts = [f"<h1>{_word('title', language)}</h1><p>{_period(report)}</p>"]
+    for heading, (header, rows) in _sections(report, language):
+        body = "".join(f"<tr>{''.join(f'<td>{escape(c)}</td>' for c in row)}</tr>" for row in rows)
+        head = "".join(f"<th>{escape(c)}</th>" for c in header)
+        parts.append(f"<h2>{escape(heading)}</h2><table><tr>{head}</tr>{body}</table>")
+    parts.append(_svg(report.chart, report.goal))
+    parts += [f"<p>{escape(text)}</p>" for text in _change_text(report, language) if not text.startswith("#")]
+    style = "body{font-family:sans-serif}td,th{border:1px solid #999}table{border-collapse:collapse}"
+    page = f'<!doctype html><html lang="{language}"><meta charset="utf-8"><style>{style}</style>'
+    return f"{page}<title>{_word('title', language)}</title><body>{''.join(parts)}</body></html>\n"
+
+
+def _life(row: Ticket) -> dict[str, Any]:
+    own = ("region", "customer", "category", "level", "received_at", "entered_at", "first_response_at")
+    rest = (
+        "replied_at",
+        "closed_at",
+        "solved",
+        "timely",
+        "satisfaction",
+        "handoffs",
+        "exchanges",
+        "entry_late",
+    )
+    found = {name: getattr(row, name) for name in (*own, *rest, "overdue_reason")}
+    return {**found, "ticket_id": row.id, "department": row.holder}
+
+
+def _change(tickets: pl.DataFrame, start: datetime, end: datetime, measure: datetime | None) -> Change | None:
+    if measure is None or not start < measure < end:
+        return None
+    after = int((tickets["received_at"] >= measure).sum())
+    days = [(b - a).total_seconds() / 86400 for a, b in ((start, measure), (measure, end))]
+    return volume_change(tickets.height - after, days[0], after, days[1])
+
+
+def _sections(report: Report, language: str) -> Iterable[tuple[str, Table]]:
+    for name, frame in report.by.items():
+        yield f"{_word('by', language)} {_word(name, language)}", _table(frame, (name, *SHOWN), language)
+    yield _word("pareto", language), _table(report.late, ("reason", "n", "share", "running"), language)
+    columns = ("period", "share", "low", "high", "goal")
+    yield _word("timeliness", language), _table(report.chart, columns, language)
+
+
+def _table(frame: pl.DataFrame, columns: Sequence[str], language: str) -> Table:
+    rows = [[_cell(value) for value in row] for row in frame.select(columns).iter_rows()]
+    return [_word(name, language) for name in columns], rows
+
+
+def _cell(value: object) -> str:
+    if value is None or value != value:
+        return "-"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _period(report: Report) -> str:
+    return f"{report.start.date().isoformat()} - {report.end.date().isoformat()}"
+
+
+def _word(key: str, language: str) -> str:
+    return WORDS[key][language == "zh"] if key in WORDS else key
+
+
+def _change_text(report: Report, language: str) -> list[str]:
+    change = report.change
+    if change is None:
+        return []
+    word = _word("certain" if change.certain else "chance", language)
+    said = f"{change.before} / {change.before_days:.0f} d, {change.after} / {change.after_days:.0f} d"
+    numbers = f"{change.ratio:.3f} ({change.low:.3f} - {change.high:.3f}), p = {change.p:.4f}"
+    return [f"## {_word('measure', language)}", "", f"{said}: {numbers}; {word}"]
+
+
+def _svg(chart: pl.DataFrame, goal: float) -> str:
+    """Draw the share of each period, its limits and the goal line."""
+    width, height = 60 * max(chart.height, 1) + 40, 200
+
+    def at(number: int, share: float) -> str:
+        return f"{40 + 60 * number},{height - 20 - share * (height - 40):.1f}"
+
+    known = [(n, row) for n, row in enumerate(chart.iter_rows(named=True)) if row["share"] is not None]
+    lines = {
+        name: " ".join(at(n, row[name]) for n, row in known if row[name] is not None)
+        for name in ("share", "low", "high")
+    }
+    drawn = "".join(
+        f'<polyline class="{name}" fill="none" stroke="{colour}" points="{lines[name]}"/>'
+        for name, colour in (("share", "#06c"), ("low", "#bbb"), ("high", "#bbb"))
+    )
+    left, right = at(0, goal).split(","), width - 10
+    line = f'<line class="goal" x1="{left[0]}" x2="{right}" y1="{left[1]}" y2="{left[1]}" stroke="#c00"/>'
+    labels = "".join(
+        f'<text x="{40 + 60 * n}" y="{height - 4}" font-size="10">{escape(row["period"])}</text>'
+        for n, row in known
+    )
+    return f'<svg width="{width}" height="{height}" role="img">{drawn}{line}{labels}</svg>'

@@ -1,0 +1,83 @@
+"""The service-quality report: what it says about tickets whose numbers are known by hand."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from callcause.commands import reporting
+from callcause.loop.indicator import LIFE
+from callcause.loop.service_report import html, make_report, markdown
+from callcause_error import UsageError
+
+START, END = datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 7, 1, tzinfo=UTC)
+NOBODY = pl.DataFrame(schema={"month": pl.String, "region": pl.String, "customers": pl.Int64})
+
+
+def life(number: int, at: datetime, *, timely: bool, reason: str | None = None) -> dict[str, object]:
+    return {
+        "ticket_id": f"T-{number}", "customer": f"c{number}", "region": "A|B", "department": "RAN <1>",
+        "category": "drop", "level": 0, "received_at": at, "entered_at": at,
+        "first_response_at": at + timedelta(hours=1), "replied_at": at + timedelta(hours=2),
+        "closed_at": at + timedelta(hours=3), "solved": True, "timely": timely, "satisfaction": 5,
+        "handoffs": 0, "exchanges": 1, "entry_late": False, "overdue_reason": reason,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def tickets() -> pl.DataFrame:
+    early = [life(n, START + timedelta(days=n % 60), timely=n % 4 != 0, reason=None if n % 4 else "backlog")
+             for n in range(120)]  # fmt: skip
+    late = [life(200 + n, END - timedelta(days=2 + n), timely=True) for n in range(10)]
+    return pl.DataFrame([*early, *late], schema=LIFE)
+
+
+def test_a_report_holds_every_dimension_the_reasons_and_the_change(tickets: pl.DataFrame) -> None:
+    report = make_report(
+        tickets, NOBODY, START, END, goal=0.9, zone="UTC", measure=datetime(2024, 4, 1, tzinfo=UTC)
+    )
+    assert set(report.by) == {"month", "region", "department", "category"}
+    assert report.late.row(0) == ("backlog", 30, 1.0, 1.0)
+    assert report.by["category"]["timely_rate"].to_list() == [pytest.approx(100 / 130)]
+    assert report.chart["reached"].to_list()[-1] is True
+    assert report.change is not None
+    assert (report.change.before, report.change.after) == (120, 10)
+    assert report.change.certain
+
+
+def test_markdown_and_html_say_the_same_in_both_languages(tickets: pl.DataFrame) -> None:
+    report = make_report(tickets, NOBODY, START, END, goal=0.9, zone="UTC")
+    text, page = markdown(report, "en"), html(report, "en")
+    assert "| A\\|B | 130 | 130 | - | 0.769 |" in text
+    assert "RAN &lt;1&gt;" in page
+    assert 'class="goal"' in page
+    assert "<script" not in page
+    assert "服务质量报告" in markdown(report, "zh")
+    assert "处理及时率" in html(report, "zh")
+    assert "Volume before" not in text
+
+
+def test_a_period_without_tickets_has_no_numbers_instead_of_zeros() -> None:
+    report = make_report(pl.DataFrame(schema=LIFE), NOBODY, START, END, goal=0.9, zone="UTC")
+    assert report.by["month"].height == 0
+    assert report.change is None
+    assert markdown(report).startswith("# Service quality report")
+    assert "<svg" in html(report)
+
+
+def test_the_command_writes_both_languages_and_refuses_a_period_that_is_none(tmp_path: Path) -> None:
+    config = tmp_path / "callcause.toml"
+    config.write_text(f'[state]\ndatabase = "sqlite:///{tmp_path}/state.sqlite"\n')
+    (tmp_path / "customers.csv").write_text("month,region,customers\n2024-01,YN,1000000\n")
+    reporting.run(config, tmp_path / "out", "2024-01-01", "2024-07-01", 0.9, None, tmp_path / "customers.csv")
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
+        "report.en.html", "report.en.md", "report.zh.html", "report.zh.md",
+    ]  # fmt: skip
+    for start, end in (("2024-07-01", "2024-01-01"), ("soon", "2024-01-01")):
+        with pytest.raises(UsageError):
+            reporting.run(config, tmp_path / "out", start, end, 0.9, None, None)
+    with pytest.raises(UsageError, match="CSV"):
+        reporting.run(config, tmp_path / "out", "2024-01-01", "2024-02-01", 0.9, None, tmp_path / "no.csv")
