@@ -1,7 +1,7 @@
 """Evidence rows kept beside their results, and verdicts made again from them.
 
-A row is JSON of the values that are known; what all rows share - columns and their types, runbooks, calibration,
-settings - is kept once, under the digest of its content.
+A row is JSON of the values that are known. What all rows share (columns and their types, runbooks,
+calibration, settings) is kept once, under the digest of its content.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import io
 import json
 import math
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -66,22 +66,32 @@ def rows_of(batch: DiagnosisBatch) -> dict[str, bytes]:
 
 
 def replayed(knowledge: Document, row: bytes) -> Document:
-    """Make the verdict again; CallcauseError where the row was written by a later version."""
+    """Make the verdict again; CallcauseError where the row was written by another version."""
+    found: Document = batch_of(knowledge, [row]).results()[0]
+    return found
+
+
+def batch_of(knowledge: Document, rows: Sequence[bytes], runbooks: Runbooks | None = None) -> DiagnosisBatch:
+    """Decide kept evidence again, in the order of the rows; with other runbooks where they are given."""
     if knowledge.get("format") != FORMAT:
         raise CallcauseError("the evidence was kept by another version of callcause", key="format")
-    text = json.dumps(knowledge, ensure_ascii=False)
-    shared = _shared(text)
-    columns = shared["columns"]
-    values = _unpacked(row)
+    shared = _shared(json.dumps(knowledge, ensure_ascii=False))
+    values = [_unpacked(row) for row in rows]
     frame = pl.DataFrame(
-        [pl.Series(name, [_typed(values.get(name))], dtype=dtype) for name, dtype in columns.items()]
+        [
+            pl.Series(name, [_typed(one.get(name)) for one in values], dtype=dtype)
+            for name, dtype in shared["columns"].items()
+        ]
     )
     evidence = Evidence(frame, {}, knowledge["kpi_places"], knowledge["types"])
-    batch = decide(
-        evidence, shared["weights"], shared["settings"], shared["calibration"], knowledge["scopes"]
-    )
-    found: Document = batch.results()[0]
-    return found
+    weights = shared["weights"] if runbooks is None else make_weights(make_plan(runbooks))
+    settings, calibration = shared["settings"], shared["calibration"]
+    return decide(evidence, weights, settings, calibration, knowledge["scopes"])
+
+
+def runbooks_of(knowledge: Document) -> Runbooks:
+    """Return the runbooks that stand in the knowledge."""
+    return Runbooks.model_validate(knowledge["runbooks"])
 
 
 def contract_bytes(contract: Mapping[str, Any]) -> bytes:
@@ -145,4 +155,9 @@ def _typed(value: Any) -> Any:
         return {name: _typed(item) for name, item in content.items()}
     if kind == "us":
         return timedelta(microseconds=content)
-    return {"float": float, "time": datetime.fromisoformat, "date": date.fromisoformat}[kind](content)
+    readers: dict[str, Callable[[str], Any]] = {
+        "float": float,
+        "time": datetime.fromisoformat,
+        "date": date.fromisoformat,
+    }
+    return readers[kind](content)
