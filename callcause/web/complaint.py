@@ -19,6 +19,9 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 Engineer = Annotated[Principal, Depends(sees(Role.engineer))]
 FIELDS = ("description", "msisdn", "occurred_at", "place_text", "ecgi")
 
+WITHOUT_SECONDS = len("2024-03-06T09:02")
+"""Browsers leave seconds out that are zero."""
+
 
 @router.get("/ui/new")
 async def blank(request: Request, who: Engineer) -> Response:
@@ -32,6 +35,8 @@ async def take(request: Request, who: Engineer) -> Response:
     form = await form_of(request)
     given = {name: str(form.get(name) or "").strip() for name in FIELDS}
     told = {name: text for name, text in given.items() if text}
+    if len(given["occurred_at"]) == WITHOUT_SECONDS:
+        told["occurred_at"] = f"{given['occurred_at']}:00"
     service = service_of(request)
     if "description" not in told:
         return _again(request, given, {"description": "missing"})

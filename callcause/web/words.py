@@ -96,6 +96,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "means": ("Speaks for", "支持的原因"),
     "all": ("All", "全部"),
     "checks": ("Checks", "检查项"),
+    "ranked": ("Ranked causes", "原因排序"),
     "causes": ("Causes", "原因"),
     "kpis": ("KPIs against their baseline", "指标与基线"),
     "neighbours": ("Neighbours", "邻区"),

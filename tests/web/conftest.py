@@ -22,7 +22,7 @@ from collectors.records import load_schemas
 from collectors.store import Store
 
 KEY = "tests-only-key-0123456789abcdef"
-PATIENCE_S = 120.0
+PATIENCE_S = 60.0
 CELL = "460-00-345014-3"
 NUMBER = "8613800000001"
 BEGAN = datetime(2024, 3, 6, 9, 0, tzinfo=UTC)
@@ -74,8 +74,8 @@ def _network(folder: Path) -> None:
              "latitude": 25.04, "longitude": 102.71}
         ],
         "cell_kpi": [
-            {"ecgi": CELL, "kpi": "erab_drop_ratio_qci1_cell", "period_start": at.isoformat(),
-             "period_s": 3600, "numerator": 40, "denominator": 400}
+            {"ecgi": CELL, "kpi_id": "erab_drop_ratio_qci1_cell", "period_start": at.isoformat(),
+             "period": 3600, "numerator": 40, "denominator": 400}
             for at in hours
         ],
     }  # fmt: skip
@@ -83,7 +83,8 @@ def _network(folder: Path) -> None:
     for kind, rows in tables.items():
         frame = pl.DataFrame(rows, infer_schema_length=None)
         lacking = [name for name in load_schemas()[kind].required_columns if name not in frame.columns]
-        frame.with_columns(pl.lit(None).alias(name) for name in lacking).write_csv(folder / f"net/{kind}.csv")
+        whole = frame.with_columns(pl.lit(None).alias(name) for name in lacking)
+        whole.write_csv(folder / f"net/{kind}.csv")
     with pytest.MonkeyPatch.context() as patch, Store.open(folder / "data" / "store") as store:
         patch.setenv("CALLCAUSE_PSEUDONYM_KEY", KEY)
         report = ingest(store, [folder / "net"])
@@ -146,7 +147,7 @@ class Browser(httpx.Client):
         """Open a page."""
         return self.get(path, headers=headers)
 
-    def send(self, path: str, page: str, **fields: str) -> httpx.Response:
+    def submit(self, path: str, page: str, **fields: str) -> httpx.Response:
         """Send a form that stands on a page."""
         found = re.search(r'name="csrf" value="([0-9a-f]+)"', self.get(page).text)
         assert found, f"{page} has no form"
@@ -159,10 +160,10 @@ def browse(site: str) -> Iterator[Callable[[str], Browser]]:
     made: list[Browser] = []
 
     def start(name: str = "") -> Browser:
-        browser = Browser(base_url=site, timeout=60, follow_redirects=True)
+        browser = Browser(base_url=site, timeout=60, follow_redirects=True, headers={"Connection": "close"})
         made.append(browser)
         if name:
-            answer = browser.send("/ui/login", "/ui/login", token=f"token-of-{name}", next="/ui/tickets")
+            answer = browser.submit("/ui/login", "/ui/login", token=f"token-of-{name}", next="/ui/tickets")
             assert answer.status_code == 200, answer.text
         return browser
 

@@ -1,0 +1,136 @@
+"""Who may do what at the browser: signing in, roles, forms of others, steps and second persons."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from callcause.service.authentication import Principal
+from callcause.service.settings import Role
+from callcause.web.session import LASTS_S, Seal
+
+Browse = Callable[..., Any]
+WHO = Principal("desk", Role.engineer)
+
+
+def test_who_is_not_signed_in_is_asked_for_a_token_and_then_led_on(browse: Browse, site: str) -> None:
+    answer = httpx.get(f"{site}/ui/worst?kpi=x")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/ui/login?next=%2Fui%2Fworst%3Fkpi%3Dx")
+    browser = browse()
+    wrong = browser.submit("/ui/login", "/ui/login", token="guess", next="/ui/runbooks")
+    assert (wrong.status_code, "not known" in wrong.text) == (401, True)
+    right = browser.submit("/ui/login", "/ui/login", token="token-of-desk", next="/ui/runbooks")
+    assert (right.status_code, right.url.path) == (200, "/ui/runbooks")
+    assert "desk (engineer)" in right.text
+
+
+def test_the_session_is_kept_from_scripts_and_other_sites_and_ends(browse: Browse) -> None:
+    browser = browse()
+    answer = browser.submit("/ui/login", "/ui/login", token="token-of-desk", next="/ui/tickets")
+    cookie = answer.history[0].headers["set-cookie"]
+    assert all(word in cookie for word in ("HttpOnly", "SameSite=strict", "Path=/ui", f"Max-Age={LASTS_S}"))
+    assert "token-of-desk" not in cookie
+    browser.submit("/ui/logout", "/ui/tickets")
+    assert browser.get("/ui/tickets").url.path == "/ui/login"
+
+
+def test_a_session_that_is_forged_or_old_is_nobody() -> None:
+    seal, now = Seal(), 1000.0
+    cookie = seal.session(WHO, now)
+    assert seal.principal(cookie, now + 1) == WHO
+    assert seal.principal(cookie, now + LASTS_S) is None
+    assert Seal().principal(cookie, now) is None
+    body, _, signature = cookie.partition(".")
+    for forged in ("", ".", body, f"{body}.", f"{body[:-2]}AA.{signature}", f"x{cookie}", "ä.ü"):
+        assert seal.principal(forged, now) is None
+
+
+@pytest.mark.parametrize(
+    "path", ["/ui/tickets", "/ui/new", "/ui/step/x", "/ui/logout", "/ui/vault", "/ui/login"]
+)
+def test_a_form_of_another_site_is_refused(browse: Browse, path: str) -> None:
+    browser = browse("desk")
+    for token in ("", "0" * 64, "ä"):
+        assert browser.post(path, data={"csrf": token}).status_code == 403
+
+
+def test_a_viewer_sees_and_changes_nothing(browse: Browse, complaint: str) -> None:
+    browser = browse("board")
+    page = browser.get(f"/ui/tickets/{quote(complaint)}").text
+    assert "/ui/step/" not in page
+    assert browser.get("/ui/new").status_code == 403
+    assert browser.submit("/ui/tickets", "/ui/tickets", ticket=f"{complaint}@1").status_code == 403
+    assert browser.submit("/ui/warnings/x", "/ui/tickets", to="approved", version="1").status_code == 403
+
+
+def test_a_pasted_complaint_becomes_a_diagnosed_ticket(browse: Browse) -> None:
+    browser = browse("desk")
+    fields = {"description": "my call was cut", "msisdn": "8613800000002", "occurred_at": "2024-03-06T09:02"}
+    answer = browser.submit("/ui/new", "/ui/new", **fields)
+    assert answer.status_code == 200, re.findall("wrong.*", answer.text)
+    assert answer.url.path.startswith("/ui/tickets/CC-")
+    assert "8613800000002" not in answer.text
+
+
+def test_a_wrong_field_is_told_beside_it_and_the_number_not_repeated(browse: Browse) -> None:
+    browser = browse("desk")
+    fields = {"description": "cut <b>off</b>", "msisdn": "8613800000009", "occurred_at": "yesterday"}
+    answer = browser.submit("/ui/new", "/ui/new", **fields)
+    assert answer.status_code == 422
+    assert 'id="wrong-occurred_at"' in answer.text
+    assert "cut &lt;b&gt;off&lt;/b&gt;" in answer.text
+    assert "8613800000009" not in answer.text
+    assert browser.submit("/ui/new", "/ui/new", description=" ").status_code == 422
+
+
+def _ticket(site: str, name: str) -> None:
+    body = {"id": name, "msisdn": "8613800000003", "description": "the call dropped"}
+    header = {"Authorization": "Bearer token-of-desk"}
+    assert httpx.post(f"{site}/tickets", json=body, headers=header, timeout=60).status_code == 202
+
+
+def _diagnosed(browser: Any, name: str) -> str:
+    for _ in range(600):
+        text: str = browser.get(f"/ui/tickets/{name}").text
+        if "data-pending" not in text:
+            return text
+    return pytest.fail("no diagnosis")
+
+
+def test_a_ticket_is_dispatched_by_hand_and_an_old_version_refused(browse: Browse, site: str) -> None:
+    _ticket(site, "T-step")
+    browser = browse("desk")
+    found = re.search(r'name="version" value="(\d+)"', _diagnosed(browser, "T-step"))
+    assert found, _diagnosed(browser, "T-step")[-4000:]
+    step = {"to": "dispatched", "department": "RAN optimisation", "version": found[1], "why": "seen"}
+    done = browser.submit("/ui/step/T-step", "/ui/tickets/T-step", **step)
+    assert (done.status_code, done.url.path) == (200, "/ui/tickets/T-step")
+    assert "RAN optimisation" in done.text
+    assert browser.submit("/ui/step/T-step", "/ui/tickets/T-step", **step).status_code == 409
+    skipped = {"to": "closed", "version": ""}
+    assert browser.submit("/ui/step/T-step", "/ui/tickets/T-step", **skipped).status_code == 409
+
+
+def test_many_tickets_are_dispatched_together_each_for_itself(browse: Browse, site: str) -> None:
+    _ticket(site, "T-many")
+    browser = browse("desk")
+    _diagnosed(browser, "T-many")
+    page = browser.get("/ui/tickets?text=T-many").text
+    found = re.search(r'value="(T-many@\d+)"', page)
+    assert found
+    answer = browser.submit("/ui/tickets", "/ui/tickets", ticket=found[1], department="Front office")
+    assert "Dispatched: 1. Refused: 0." in answer.text, answer.text[1500:3500]
+    again = browser.submit("/ui/tickets", "/ui/tickets", ticket=found[1])
+    assert "Dispatched: 0. Refused: 1." in again.text
+    assert browser.submit("/ui/tickets", "/ui/tickets").status_code == 422
+    assert browser.submit("/ui/tickets", "/ui/tickets", ticket="no version").status_code == 422
+
+
+def test_a_vault_that_is_off_says_so(browse: Browse, complaint: str) -> None:
+    answer = browse("desk").submit("/ui/vault", "/ui/vault", ticket=complaint, why="call back")
+    assert (answer.status_code, 'role="alert"' in answer.text) == (409, True)
