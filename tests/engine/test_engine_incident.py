@@ -87,4 +87,4 @@ def test_a_call_that_never_alerts_is_no_slow_fallback() -> None:
         "csfb_setup_delay": float("inf"),
     }
     states = {e["id"]: e["outcome"] for e in diagnosed(never).results()[0]["checks"]}
-    assert states["CSF-14"] == "MISS"
+    assert states["CSF-14"] != "HIT"
