@@ -119,11 +119,15 @@ class Snmpd:
             "-f",
             "-Lf",
             str(self.folder / "log"),
-            "-C",
-            "-c",
-            str(self.folder / "snmpd.conf"),
         ]
-        environment = {**QUIET, "SNMP_PERSISTENT_DIR": str(self.folder / "state")}
+        state = self.folder / "state"
+        state.mkdir(exist_ok=True)
+        # The state is looked for on the path of the configuration; without it the boots are not counted.
+        environment = {
+            **QUIET,
+            "SNMP_PERSISTENT_DIR": str(state),
+            "SNMPCONFPATH": f"{self.folder}:{state}",
+        }
         environment["PATH"] = f"{os.environ['PATH']}:/usr/sbin"
         self.running = subprocess.Popen([*arguments, "-p", str(self.folder / "pid")], env=environment)
         wait_until(lambda: answers(self.port), "snmpd answers")
