@@ -13,12 +13,13 @@ from collectors.kpi.network import NETWORK
 from collectors.store import Store
 from dashboards.exposition.collector import Reading
 from dashboards.exposition.exposed import ExposedCells
-from dashboards.exposition.kpi_values import exposed_kpis, newest_values
+from dashboards.exposition.kpi_values import NEWEST_WITHIN, exposed_kpis, newest_values
 from dashboards.exposition.survey import Survey, alarm_limits, limited, regions_of, survey
 from dashboards.exposition.units import baseline_family, exposed_unit, limit_family, value_family
 
 HOUR = timedelta(hours=1)
 CELLS = ("cell", "gsm_cell")
+VALUE_KINDS = ("counters", "hourly", "cell_kpi", "node_kpi")
 Clock = Callable[[], datetime]
 
 
@@ -43,6 +44,7 @@ class KpiSource:
         self._lock = threading.Lock()
         self._kept: tuple[object, Survey, pl.DataFrame] | None = None
         self._surveyed_at: datetime | None = None
+        self._newest_of: dict[tuple[str, ...], tuple[object, pl.DataFrame]] = {}
 
     def __call__(self) -> Iterator[Reading]:
         """Yield the readings of this moment."""
@@ -79,7 +81,19 @@ class KpiSource:
             (nodes, exposed_kpis(catalogue, ("node", "network"))),
         )
         for entities, kpis in parts:
-            yield from _readings(newest_values(store, entities, kpis, now), catalogue, labels)
+            values = self._newest(store, tuple(entities), tuple(kpis), now)
+            yield from _readings(values, catalogue, labels)
+
+    def _newest(
+        self, store: Store, entities: tuple[str, ...], kpis: tuple[str, ...], now: datetime
+    ) -> pl.DataFrame:
+        """Read the newest values; again only when data files, cells or the hour changed."""
+        mark = tuple(s.name for kind in VALUE_KINDS for s in store.ledger.segments(kind))
+        key = (mark, entities, now.replace(minute=0, second=0, microsecond=0))
+        if self._newest_of.get(kpis, (None,))[0] != key:
+            self._newest_of[kpis] = (key, newest_values(store, entities, kpis, now))
+        values = self._newest_of[kpis][1]
+        return values.filter(pl.col("period_end") > now - NEWEST_WITHIN)
 
 
 def _of_scope(labels: pl.DataFrame, scope: str) -> set[str]:
