@@ -165,6 +165,31 @@ def restore(
 
 
 @app.command()
+def calibrate(
+    config: Annotated[Path, typer.Option("--config", help="TOML configuration of the service.")],
+    approve: Annotated[Path | None, typer.Option("--approve", help="Write the weights to this file.")] = None,
+) -> None:
+    """Estimate priors and weights from closed tickets; show before and after; change nothing unapproved."""
+    from callcause.commands import calibrating
+
+    calibrating.calibrate(config, approve)
+
+
+@app.command()
+def replay(
+    ticket: Annotated[str, typer.Argument(help="Id of a ticket.")],
+    config: Annotated[Path, typer.Option("--config", help="TOML configuration of the service.")],
+    result: Annotated[
+        int | None, typer.Option("--result", help="Number of a result; else the newest.")
+    ] = None,
+) -> None:
+    """Make a past verdict again from its stored evidence; exit status 1 where it is not the same bytes."""
+    from callcause.commands import calibrating
+
+    raise typer.Exit(calibrating.replay(config, ticket, result))
+
+
+@app.command()
 def report(
     folder: Annotated[Path, typer.Argument(help="Folder to write into.")],
     config: Annotated[Path, typer.Option("--config", help="TOML configuration of the service.")],

@@ -11,11 +11,13 @@ from typing import Any
 import polars as pl
 
 from callcause.configuration import Configuration
+from callcause.loop.evidence import EvidenceKeeper
 from callcause.service.ticket_record import frame_of
 from collectors.errors import StoreError
 from collectors.kpi.catalogue import load_catalogue
 from collectors.store import Store
 from diagnosis.engine import Engine
+from diagnosis.recalibration import load_weights, with_weights
 from diagnosis.settings import DiagnosisSettings
 from runbooks.loader import load_runbooks
 from runbooks.model import Runbooks
@@ -36,10 +38,12 @@ class Diagnostician:
         self._root: Path = configuration.store.path
         self._settings: DiagnosisSettings = configuration.diagnosis
         self._overlays = configuration.knowledge.runbooks
+        self._weights = configuration.knowledge.weights
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="diagnosis")
         self._store: Store | None = None
         self._runbooks: Runbooks | None = None
         self._engine: Engine | None = None
+        self.evidence = EvidenceKeeper()
 
     async def open(self) -> None:
         """Load runbooks and catalogue, open the store, diagnose once so that the first ticket is quick."""
@@ -87,6 +91,8 @@ class Diagnostician:
 
     def _open(self) -> None:
         self._runbooks = load_runbooks(*self._overlays)
+        if self._weights is not None:
+            self._runbooks = with_weights(self._runbooks, load_weights(self._weights))
         self._settings.limits(self._runbooks)
         self._engine = Engine(self._runbooks, load_catalogue(), self._settings)
         self._store = Store.open(self._root)
@@ -95,7 +101,9 @@ class Diagnostician:
     def _diagnose(self, tickets: pl.DataFrame) -> list[dict[str, Any]]:
         if self._store is None or self._engine is None:
             raise RuntimeError("the diagnostician is not open")
-        return self._engine.diagnose(self._store, tickets).results()
+        batch = self._engine.diagnose(self._store, tickets)
+        self.evidence.keep(batch)
+        return batch.results()
 
     def _close(self) -> None:
         if self._store is not None:

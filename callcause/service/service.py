@@ -94,6 +94,7 @@ class Service:
         self.warnings.on_notice.append(self.notifier.wake)
         for desk in (self.intake, self.tickets):
             desk.on_taken.append(self.loop.on_taken)
+        self.tickets.on_diagnosis.append(self.diagnostician.evidence.on_diagnosis)
         self.tickets.on_diagnosis.append(self.loop.on_diagnosis)
         self.tickets.on_written.append(self.incidents.wake)
         if settings.vault.enabled:

@@ -108,9 +108,10 @@ class StorePlace(_Section):
 
 
 class KnowledgeSettings(_Section):
-    """The operator's own runbooks, laid over those of callcause."""
+    """The operator's own runbooks, laid over those of callcause, and approved weights."""
 
     runbooks: tuple[Path, ...] = ()
+    weights: Path | None = Field(default=None, description="file that `callcause calibrate --approve` wrote")
 
 
 class WatchSettings(_Section):
