@@ -11,13 +11,13 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from callcause.loop.audit_log import append
+from callcause.loop.evidence import erase_evidence
 from callcause.loop.life import State
 from callcause.loop.settings import RetentionSettings
 from callcause.service.desk import Desk
 from callcause.state import Database
 from callcause.state.base import utc_now
 from callcause.state.bookkeeping import Answered
-from callcause.state.feedback import StoredEvidence
 from callcause.state.notice import WAITING, Notice
 from callcause.state.ticket import Ticket
 from callcause.state.vault import VaultEntry, VaultRequest
@@ -120,11 +120,7 @@ def erase(session: Session, pseudonym: str, who: str, why: str) -> dict[str, int
         row.answers = {k: v for k, v in (row.answers or {}).items() if k not in IDENTITIES} or None
     ids = [row.id for row in rows]
     for start in range(0, len(ids), CHUNK):
-        part = ids[start : start + CHUNK]
-        emptied = (
-            update(StoredEvidence).where(StoredEvidence.ticket_id.in_(part)).values(row=None, erased_at=now)
-        )
-        session.execute(emptied)
+        erase_evidence(session, ids[start : start + CHUNK])
     numbers = session.execute(delete(VaultEntry).where(VaultEntry.pseudonym == pseudonym))
     warnings = update(EarlyWarning).where(EarlyWarning.subscriber == pseudonym).values(subscriber=None)
     session.execute(warnings)

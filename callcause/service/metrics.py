@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from callcause.service.health import Health
 from callcause.service.loop_metrics import loop_readings
+from callcause.service.quality_metrics import quality_readings
 from callcause.service.service import Service
 from callcause.state import Database
 from callcause.state.alert import FIRING, AlertGroup
@@ -76,6 +77,7 @@ class Exposition:
     def _state(self) -> Iterator[Reading]:
         yield from self._service.database.read(state_readings)
         yield from self._service.database.read(lambda session: loop_readings(session, utc_now()))
+        yield from self._service.database.read(quality_readings)
 
     def _build(self) -> Iterator[Reading]:
         runbooks = self._service.diagnostician.runbook_version

@@ -99,11 +99,6 @@ def kpi_alerts(catalogue: Catalogue) -> list[Alert]:
     return found
 
 
-def recorded_name(kpi: Kpi) -> str:
-    """Name of the recording rule that holds the readings beyond the limit (level:metric:operation)."""
-    return f"entity:{value_family(kpi.unit)}:beyond_limit"
-
-
 def _bad(kpi: Kpi) -> str:
     family, limit = value_family(kpi.unit), limit_family(kpi.unit)
     parts = [

@@ -191,7 +191,7 @@ _LOOP = (
         "callcause_runbook_precision_ratio",
         "gauge",
         "Share of closed tickets whose confirmed cause was the first one.",
-        ("runbook", "advisory"),
+        ("runbook",),
     ),
     Family(
         "callcause_cause_precision_ratio", "gauge", "Share of first causes that were confirmed.", ("cause",)
