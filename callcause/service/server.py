@@ -76,6 +76,7 @@ def open_socket(settings: ServiceSettings) -> socket.socket:
         opened = socket.socket(family, socket.SOCK_STREAM)
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         opened.bind(address)
+        opened.listen()  # what comes before the first answer waits
     except OSError as error:
         raise CallcauseError(
             f"cannot listen on {settings.host}:{settings.port}: {error.strerror}", key="service.port"

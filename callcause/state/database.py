@@ -40,8 +40,9 @@ class Database:
     def __init__(self, settings: StateSettings) -> None:
         self._patience_s = settings.patience_s
         self._engine = _engine(settings.url())
-        self._read = sessionmaker(self._engine, expire_on_commit=False)
-        writing = self._engine.execution_options(callcause_writes=True)
+        working = _of_one_moment(self._engine)
+        self._read = sessionmaker(working, expire_on_commit=False)
+        writing = working.execution_options(callcause_writes=True)
         self._write = sessionmaker(writing, expire_on_commit=False)
         self._threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="state")
 
@@ -124,6 +125,16 @@ def _engine(url: URL) -> Engine:
         return create_engine(url, pool_pre_ping=True, pool_size=THREADS, connect_args={"connect_timeout": 5})
     except (NoSuchModuleError, ImportError) as error:
         raise UsageError(f"the driver is not installed: {error}", key="state.database") from error
+
+
+def _of_one_moment(engine: Engine) -> Engine:
+    """Let a unit of work see one moment, so that who writes a row that changed since is tried again.
+
+    SQLite does so by itself; PostgreSQL would show each statement another moment and lose an update.
+    """
+    if engine.dialect.name != "postgresql":
+        return engine
+    return engine.execution_options(isolation_level="REPEATABLE READ")
 
 
 def _sqlite(url: URL) -> Engine:

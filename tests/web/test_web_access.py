@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+from web.conftest import wait_until
 
 from callcause.service.authentication import Principal
 from callcause.service.settings import Role
@@ -95,11 +96,12 @@ def _ticket(site: str, name: str) -> None:
 
 
 def _diagnosed(browser: Any, name: str) -> str:
-    for _ in range(600):
+    def page() -> str | None:
         text: str = browser.get(f"/ui/tickets/{name}").text
-        if "data-pending" not in text:
-            return text
-    return pytest.fail("no diagnosis")
+        return None if "data-pending" in text else text
+
+    found: str = wait_until(page, f"diagnosis of {name}")
+    return found
 
 
 def test_a_ticket_is_dispatched_by_hand_and_an_old_version_refused(browse: Browse, site: str) -> None:
