@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
-SRC := callcause collectors dashboards diagnosis runbooks bench tests callcause_error.py
+SRC := callcause collectors dashboards diagnosis runbooks bench tests callcause_error.py hatch_build.py
 PYTEST_ARGS ?=
 
 .PHONY: demo test lint unit bench evaluate lock clean lab
