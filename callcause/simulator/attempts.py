@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from callcause.simulator.csfb_flow import FALLBACKS
 from callcause.simulator.faults.injection import GUARD_S, Incident, Places
-from callcause.simulator.period import DAY_S, Period
+from callcause.simulator.period import Period
 from callcause.simulator.subscribers import Population
 from callcause.simulator.topology import Network
 from callcause.simulator.traffic import random_times
@@ -194,10 +194,10 @@ def background_calls(
     serving: dict[str, NDArray[np.int64]],
     rng: np.random.Generator,
 ) -> Attempts:
-    """Make calls of other users over the last two days, with the ordinary failures of a healthy network."""
+    """Make calls of other users (last two days or more), with the ordinary failures of a healthy network."""
     per_cell = 70 if network.size <= 300 else 30
-    n = network.size * per_cell
-    first = max(0, period.seconds - 2 * DAY_S)
+    n = round(network.size * per_cell * period.traffic_share)
+    first = period.traffic_start_s
     customers = len(incidents)
     user = rng.integers(customers, people.size, n)
     a = _blank(random_times(n, first, period.seconds - 1800, profile, rng), user, people, serving, rng)
@@ -305,8 +305,8 @@ def registrations(
 ) -> Attempts:
     """Registrations of others over the last two days, and those of the customers around their complaint."""
     customers = len(incidents)
-    n = network.size * (30 if network.size <= 300 else 12)
-    first = max(0, period.seconds - 2 * DAY_S)
+    n = round(network.size * (30 if network.size <= 300 else 12) * period.traffic_share)
+    first = period.traffic_start_s
     user = rng.integers(customers, people.size, n)
     a = _blank(random_times(n, first, period.seconds - 1800, profile, rng), user, people, serving, rng)
     a.event[rng.random(n) < 0.004] = "reg_aka_sqn"

@@ -155,7 +155,7 @@ def _row(
         "entered_at": received + 300.0,
         "status": "dispatched",
         "msisdn": number,
-        "region": "0871",
+        "region": network.region_of(cell),
         "customer_id": f"CU-{500_000 + incident.ticket}",
         "star_level": int(rng.integers(0, 6)),
         "place_text": f"KM-S{int(network.site[cell]):04d} {'附近' if language == 'zh' else 'area'}",

@@ -73,7 +73,7 @@ def volume_table(network: Network, per_day: float) -> pl.DataFrame:
         "site": [str(enb) for enb in np.unique(network.cells["enb_id"])],
         "tac": [str(tac) for tac in np.unique(network.cells["tac"])],
         "scscf": [network.nodes[n].node_id for n in network.of_type("scscf")],
-        "region": ["0871"],
+        "region": sorted(set(network.regions)),
     }
     rows = [
         {"key_type": kind, "key": key, "tickets_per_day": round(per_day / len(members), 4)}
@@ -249,7 +249,7 @@ def change_table(
         )
     for status in ("cancelled", "planned", "done", "done", "cancelled", "planned"):
         for _ in range(max(2, network.size // 120)):
-            start = float(rng.uniform(period.seconds - 86400, period.seconds - 7200))
+            start = float(rng.uniform(period.last_work_s, period.seconds - 7200))
             target = str(cells[int(rng.integers(0, len(cells)))])
             ran = status == "done"
             rows.append(

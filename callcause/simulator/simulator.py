@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from callcause.simulator import inventory, pm_files, sample_tables
 from callcause.simulator.attempts import (
@@ -19,7 +22,7 @@ from callcause.simulator.attempts import (
 )
 from callcause.simulator.call_records import CallRecords
 from callcause.simulator.complaints import write_tickets
-from callcause.simulator.faults.injection import Incident, inject, plan
+from callcause.simulator.faults.injection import Incident, Places, inject, plan
 from callcause.simulator.node_samples import spread_to_clients
 from callcause.simulator.period import Period, default_period
 from callcause.simulator.registration_records import registration_records
@@ -28,7 +31,7 @@ from callcause.simulator.subscribers import Population, build_population
 from callcause.simulator.tables import frame, spoiled, write_csv, write_parquet
 from callcause.simulator.topology import Network, build_network
 from callcause.simulator.traffic import hourly_profile
-from callcause.simulator.variant import variant_of
+from callcause.simulator.variant import Variant, variant_of
 from callcause.simulator.writer import Writer
 from callcause_error import UsageError
 
@@ -41,6 +44,24 @@ class Streams:
 
     def __getitem__(self, part: str) -> np.random.Generator:
         return np.random.default_rng([self.seed, zlib.crc32(part.encode())])
+
+
+@dataclass
+class World:
+    """Everything of one simulated network before its files are written."""
+
+    network: Network
+    people: Population
+    state: State
+    incidents: list[Incident]
+    serving: dict[str, NDArray[np.int64]]
+    period: Period
+    streams: Streams
+    variant: Variant
+
+
+Planner = Callable[[Network, NDArray[np.float64]], tuple[list[Incident], Places]]
+"""Says which faults there are, given the network and the traffic of each hour."""
 
 
 def simulate(
@@ -57,60 +78,76 @@ def simulate(
     The same arguments give the same bytes. `variant`: how kind the network is (module variant). Raises
     UsageError for sizes that make no network and for an unknown variant.
     """
-    for name, value, least in (
-        ("cells", cells, 6),
-        ("days", days, 2),
-        ("tickets", tickets, 1),
-        ("seed", seed, 0),
-    ):
-        if value < least:
-            raise UsageError(f"must be at least {least}, not {value}", key=name)
+    at_least(cells=(cells, 6), days=(days, 2), tickets=(tickets, 1), seed=(seed, 0))
     folder = Path(folder)
     period = period or default_period(days)
     streams = Streams(seed)
     kind = variant_of(variant, streams["variant"])
-    profile = hourly_profile(period.hours, period.start.weekday())
-    network = build_network(cells, tickets, period, streams["network"])
-    people = build_population(cells, tickets, streams["people"])
-    state = build_state(network, profile, streams["state"], kind.noise)
-    incidents, places = plan(network, period, tickets, profile, streams["plan"], kind)
-    inject(incidents, network, people, state, streams["inject"], kind.effect)
-    spread_to_clients(network, state)
-    serving = assign_nodes(network, people, streams["nodes"])
-    steer_customers(incidents, places, network, people, serving)
-    writer = Writer(folder / "network", kind)
-    _write_records(writer, network, people, state, incidents, serving, period, streams)
-    _write_inventory(writer, network, people, incidents, period, streams)
-    _write_performance(writer, network, state, incidents, period, streams)
-    table, truth = write_tickets(incidents, network, people, period, streams["tickets"], kind)
+
+    def planned(network: Network, profile: NDArray[np.float64]) -> tuple[list[Incident], Places]:
+        return plan(network, period, tickets, profile, streams["plan"], kind)
+
+    world = make_world(cells, tickets, period, streams, kind, planned)
+    write_network(world, folder / "network", float(tickets))
+    table, truth = complaints_of(world)
     write_csv(table, folder / "tickets.csv")
     write_csv(truth, folder / "truth.csv")
     return folder
 
 
-def _write_records(
-    writer: Writer,
-    network: Network,
-    people: Population,
-    state: State,
-    incidents: list[Incident],
-    serving: dict[str, np.typing.NDArray[np.int64]],
-    period: Period,
-    streams: Streams,
-) -> None:
+def at_least(**sizes: tuple[int, int]) -> None:
+    """Raise UsageError where a size (value, least value) is too small."""
+    for name, (value, least) in sizes.items():
+        if value < least:
+            raise UsageError(f"must be at least {least}, not {value}", key=name)
+
+
+def make_world(
+    cells: int, tickets: int, period: Period, streams: Streams, kind: Variant, planned: Planner
+) -> World:
+    """Build network and people, plan the faults and let them act."""
+    profile = hourly_profile(period.hours, period.start.weekday())
+    network = build_network(cells, tickets, period, streams["network"])
+    people = build_population(cells, tickets, streams["people"])
+    state = build_state(network, profile, streams["state"], kind.noise)
+    incidents, places = planned(network, profile)
+    inject(incidents, network, people, state, streams["inject"], kind.effect)
+    spread_to_clients(network, state)
+    serving = assign_nodes(network, people, streams["nodes"])
+    steer_customers(incidents, places, network, people, serving)
+    return World(network, people, state, incidents, serving, period, streams, kind)
+
+
+def write_network(world: World, folder: Path, tickets_per_day: float) -> None:
+    """Write all files of the network; `tickets_per_day`: the normal volume that `ticket_volume` tells."""
+    writer = Writer(folder, world.variant)
+    _write_records(writer, world)
+    _write_inventory(writer, world, tickets_per_day)
+    _write_performance(writer, world)
+
+
+def complaints_of(world: World) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the table `ticket` in order of intake, and the truth."""
+    rng = world.streams["tickets"]
+    return write_tickets(world.incidents, world.network, world.people, world.period, rng, world.variant)
+
+
+def _write_records(writer: Writer, world: World) -> None:
+    network, people, incidents, period = world.network, world.people, world.incidents, world.period
+    serving, profile, streams = world.serving, world.state.profile, world.streams
     rng = streams["calls"]
     calls = joined(
         ticket_calls(people, incidents, serving, streams["history"]),
-        background_calls(network, people, incidents, period, state.profile, serving, rng),
+        background_calls(network, people, incidents, period, profile, serving, rng),
     )
-    records = CallRecords(calls, network, people, state, rng)
+    records = CallRecords(calls, network, people, world.state, rng)
     legs = records.legs()
     writer.records("call", frame(legs, period), lambda t: _with_bad_rows(t, "final_status", "48O", people))
     writer.slices(frame(records.slices(streams["voice"]), period))
     attempts = registrations(
-        calls, network, people, incidents, period, state.profile, serving, streams["registrations"]
+        calls, network, people, incidents, period, profile, serving, streams["registrations"]
     )
-    table = registration_records(attempts, network, people, state, streams["registration records"])
+    table = registration_records(attempts, network, people, world.state, streams["registration records"])
     registered = frame(table, period)
     writer.records("registration", registered, lambda t: _with_bad_rows(t, "rsrp", "n/a dBm", people))
 
@@ -122,14 +159,8 @@ def _with_bad_rows(table: pl.DataFrame, column: str, text: str, people: Populati
     return spoiled(table, column, text, rows.head(2).to_list())
 
 
-def _write_inventory(
-    writer: Writer,
-    network: Network,
-    people: Population,
-    incidents: list[Incident],
-    period: Period,
-    streams: Streams,
-) -> None:
+def _write_inventory(writer: Writer, world: World, tickets_per_day: float) -> None:
+    network, people, incidents, period = world.network, world.people, world.incidents, world.period
     unlisted = network.cells["ecgi"][[i.cell for i in incidents if i.removed == ("neighbour",)]]
     unknown = people.columns["imsi"][[i.customer for i in incidents if i.removed == ("subscriber",)]]
     writer.table("inventory", "cell", inventory.cell_table(network, period))
@@ -139,22 +170,17 @@ def _write_inventory(
     writer.table("inventory", "node", inventory.node_table(network))
     writer.table("inventory", "subscriber", inventory.subscriber_table(people, period), "imsi", unknown)
     writer.table("inventory", "device_model", inventory.model_table(people, period))
-    writer.table("inventory", "ticket_volume", inventory.volume_table(network, float(len(incidents))))
-    alarms = inventory.alarm_table(incidents, network, period, streams["alarms"])
+    writer.table("inventory", "ticket_volume", inventory.volume_table(network, tickets_per_day))
+    alarms = inventory.alarm_table(incidents, network, period, world.streams["alarms"])
     writer.table("events", "alarm", alarms)
-    writer.table("events", "change", inventory.change_table(incidents, network, period, streams["changes"]))
+    changes = inventory.change_table(incidents, network, period, world.streams["changes"])
+    writer.table("events", "change", changes)
 
 
-def _write_performance(
-    writer: Writer,
-    network: Network,
-    state: State,
-    incidents: list[Incident],
-    period: Period,
-    streams: Streams,
-) -> None:
-    folder, rng = writer.folder, streams["samples"]
-    dark = pm_files.dark_hours(incidents, network.size, period.hours)
+def _write_performance(writer: Writer, world: World) -> None:
+    network, state, period = world.network, world.state, world.period
+    folder, rng, streams = writer.folder, world.streams["samples"], world.streams
+    dark = pm_files.dark_hours(world.incidents, network.size, period.hours)
     kind = pm_files.PmKind(writer.variant.pm_trouble, writer.variant.vendor_names, dark)
     for day, samples in pm_files.write_cells(network, state, period, folder / "pm", streams["pm"], kind):
         table = sample_tables.cell_kpi(network, day, samples, state, period, rng)

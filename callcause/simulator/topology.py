@@ -46,6 +46,12 @@ class Network:
     nodes: list[Node]
     mean_rsrp: NDArray[np.float64]
     strongest_other: NDArray[np.float64]
+    regions: tuple[str, ...] = ("0871",)
+    """Region of each cell, or the one region of all."""
+
+    def region_of(self, cell: int) -> str:
+        """Region code of a cell."""
+        return self.regions[cell % len(self.regions)]
 
     @property
     def size(self) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from callcause.simulator.faults import ALL, Fault
+from callcause.simulator.faults.fault import Span
 from callcause.simulator.period import DAY_S, Period
 from callcause.simulator.removal import CELL_COUNTERS, Inputs, decisive_inputs, has_counters
 from callcause.simulator.state import State, overlap_of_hours
@@ -71,8 +72,8 @@ def _when(
     fault: Fault, period: Period, profile: NDArray[np.float64], tickets: int, rng: np.random.Generator
 ) -> float:
     """Pick a waking hour of the last day (last two when there are many tickets); area outages before dawn."""
-    days = 1 if tickets <= 300 or period.days < 3 else 2
-    first = period.days * 24 - 24 * days
+    wanted = period.complaint_days(tickets)
+    days, first = len(wanted), 24 * wanted.start
     if "area_outage" in fault.changes or "planned_cell" in fault.changes:
         return float((first + 24 * rng.integers(0, days) + rng.uniform(*QUIET_H)) * 3600)
     latest = 11 if _is_outage(fault) else 21  # incidents of core nodes leave the rest of the day calm
@@ -101,8 +102,11 @@ class Places:
         """Whether the node itself has no incident and no work near an instant."""
         return all(n != node or at < start - GUARD_S or at > end + GUARD_S for n, start, end in self.outages)
 
-    def faulty_cell(self, alone: bool) -> int:
-        """Take a cell without a fault on the site with the fewest; `alone` closes the site for the others."""
+    def faulty_cell(self, alone: bool, span: Span) -> int:
+        """Take a cell without a fault on the site with the fewest; `alone` closes the site for the others.
+
+        `span`: when the fault lasts; here a cell has one fault for all of the period.
+        """
         open_cells = [c for c in self.order if int(self.network.site[c]) not in self.closed]
         free = [c for c in open_cells if c not in self.faulty] or open_cells or self.order
         cell = int(min(free, key=lambda c: self.sites.get(int(self.network.site[c]), 0)))
@@ -116,8 +120,8 @@ class Places:
         site = int(self.network.site[cell])
         self.sites[site] = self.sites.get(site, 0) + 1
 
-    def good_cell(self, pool: str = "") -> int:
-        """Take a cell without a fault (where one is left), of an MME pool when one is asked for."""
+    def good_cell(self, pool: str, span: Span) -> int:
+        """Take a cell without a fault in `span` (where one is left), of an MME pool when one is asked for."""
         cells = (
             np.flatnonzero(self.network.cells["mme_pool"] == pool) if pool else np.arange(self.network.size)
         )
@@ -150,10 +154,15 @@ def plan(
     profile: NDArray[np.float64],
     rng: np.random.Generator,
     variant: Variant = Variant(),  # noqa: B008 - frozen
+    places: Places | None = None,
+    faults: list[Fault] | None = None,
 ) -> tuple[list[Incident], Places]:
-    """All incidents. Places with a fault are given out first, so that the others keep clear of them."""
-    places = Places(network, rng)
-    faults = deal(tickets, rng, variant.mix)
+    """All incidents. Places with a fault are given out first, so that the others keep clear of them.
+
+    `faults`: one for each ticket, drawn where they are not given.
+    """
+    places = places or Places(network, rng)
+    faults = faults or deal(tickets, rng, variant.mix)
     incidents: dict[int, Incident] = {}
     ranked = sorted(range(tickets), key=lambda i: _rank(faults[i]))
     for ticket in ranked:
@@ -168,6 +177,11 @@ def _rank(fault: Fault) -> int:
     if _closes_site(fault):
         return 1
     return {"cell": 2, "node": 3}.get(fault.scope, 4)
+
+
+def lasting(fault: Fault) -> bool:
+    """Whether the fault stands in an inventory, which is written once for the whole period."""
+    return bool(fault.config) or any(change in NETWORK_CHANGES for change in fault.changes)
 
 
 def _closes_site(fault: Fault) -> bool:
@@ -206,7 +220,11 @@ def _place(
         if _is_outage(fault):
             places.outages.append((node, start, end))
         pool = network.nodes[node].pool if fault.node_type == "mme" else ""
-    cell = places.faulty_cell(_closes_site(fault)) if fault.scope == "cell" else places.good_cell(pool)
+    span = (0.0, float(period.seconds)) if lasting(fault) else (start, end)
+    if fault.scope == "cell":
+        cell = places.faulty_cell(_closes_site(fault), span)
+    else:
+        cell = places.good_cell(pool, span)
     role = fault.role if fault.role != "any" else ("mo", "mt")[int(rng.random() < 0.35)]
     event = str(rng.choice(list(fault.event)))
     # Near an incident a ticket without its own record could as well belong to that: no truth.
