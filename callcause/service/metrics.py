@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from callcause.service.health import Health
+from callcause.service.known_counters import known_counters
 from callcause.service.loop_metrics import loop_readings
 from callcause.service.quality_metrics import quality_readings
 from callcause.service.service import Service
@@ -63,7 +64,11 @@ class Exposition:
         return made
 
     def _counters(self) -> Iterator[Reading]:
-        for (name, labels), value in self._service.counters.values().items():
+        service, loaded = self._service, self._service.diagnostician
+        runbooks = loaded.runbooks if loaded.runbook_version else None
+        for known, given in known_counters(service.health, runbooks, service.targets):
+            yield Reading(known, tuple(given[label] for label in FAMILIES[known].labels), 0.0)
+        for (name, labels), value in service.counters.values().items():
             family = FAMILIES.get(name)
             if family is not None:
                 named = dict(labels)
