@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.table import Table
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from callcause.configuration import load_configuration
+from callcause.configuration import Configuration, load_configuration
 from callcause.loop.evidence import replay as replay_verdict
 from callcause.state import Database
 from callcause.state.feedback import NOT_FOUND, Feedback, Knowledge, StoredEvidence
@@ -25,16 +26,23 @@ from runbooks.model import Runbooks
 Kept = list[tuple[dict[str, object], list[bytes]]]
 
 
-def calibrate(config: Path, approve: Path | None) -> None:
-    """Show weights from closed tickets beside those in use; write them only where that is approved."""
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What closed tickets teach: weights, the runbooks with them, quality on held-back tickets."""
+
+    weights: Weights
+    runbooks: Runbooks
+    before: Quality
+    after: Quality
+    usable: int
+    unusable: int
+
+
+def learned(config: Path) -> Learned:
+    """Estimate weights from the closed tickets of the state database; CallcauseError where there are none."""
     settings = load_configuration(config)
     runbooks = load_runbooks(*settings.knowledge.runbooks)
-    database = Database.open(settings.state)
-    try:
-        confirmed, kept, unusable = database.read(_feedback)
-    finally:
-        database.close()
-    say(f"{len(confirmed)} closed tickets with a confirmed cause; {unusable} more without cause or evidence")
+    confirmed, kept, unusable = stored_feedback(settings)
     if not confirmed:
         raise CallcauseError("there is no feedback to learn from", hint="confirm causes when tickets close")
     learning = _batches(kept, runbooks, confirmed, back=False)
@@ -42,7 +50,31 @@ def calibrate(config: Path, approve: Path | None) -> None:
     after_runbooks = with_weights(runbooks, weights)
     before = quality(_batches(kept, runbooks, confirmed, back=True), confirmed)
     after = quality(_batches(kept, after_runbooks, confirmed, back=True), confirmed)
-    _show(weights, after_runbooks, before, after)
+    return Learned(weights, after_runbooks, before, after, len(confirmed), unusable)
+
+
+def stored_feedback(settings: Configuration) -> tuple[dict[str, str], Kept, int]:
+    """Return confirmed causes, their evidence by the knowledge it was made with, and what cannot be used."""
+    database = Database.open(settings.state)
+    try:
+        return database.read(_feedback)
+    finally:
+        database.close()
+
+
+def quality_of(kept: Kept, runbooks: Runbooks, confirmed: dict[str, str]) -> Quality:
+    """Judge these runbooks on the kept evidence of the tickets in `confirmed`."""
+    return quality([batch_of(knowledge, rows, runbooks) for knowledge, rows in kept], confirmed)
+
+
+def calibrate(config: Path, approve: Path | None) -> None:
+    """Show weights from closed tickets beside those in use; write them only where that is approved."""
+    found = learned(config)
+    weights = found.weights
+    say(
+        f"{found.usable} closed tickets with a confirmed cause; {found.unusable} more without cause or evidence"
+    )
+    _show(weights, found.runbooks, found.before, found.after)
     if approve is None:
         say("nothing is changed; --approve FILE writes the weights, [knowledge] weights names them")
         return

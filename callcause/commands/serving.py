@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 import socket
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from callcause.configuration import Configuration, load_configuration, read_configuration, secrets_of
@@ -31,14 +32,22 @@ def run(config: Path) -> None:
     asyncio.run(serve(configuration))
 
 
-async def serve(configuration: Configuration) -> None:
-    """Run the service and its HTTP interface in this event loop until it is told to stop."""
+async def serve(
+    configuration: Configuration, beside: Callable[[Service], Awaitable[None]] | None = None
+) -> None:
+    """Run the service and its HTTP interface in this event loop until it is told to stop.
+
+    `beside` runs with it and ends by itself when the service stops.
+    """
     listening = open_socket(configuration.service)
     try:
         service = Service(configuration)
         _stop_on_signals(service)
         async with service:
+            more = asyncio.ensure_future(beside(service)) if beside else None
             await _answer(service, listening)
+            if more is not None:
+                await more
     finally:
         listening.close()
     if service.failure is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -55,21 +54,29 @@ class WarningDesk(Desk):
     ) -> None:
         super().__init__()
         self._database, self._settings, self._zone = database, settings, ZoneInfo(zone)
-        self._targets, self._next = list(targets), 0.0
+        self._targets = list(targets)
+        self.judged_at: datetime | None = None
+        """When the day was judged last."""
         self.on_notice: list[Callable[[], None]] = []
         """Called after notices were written."""
 
     async def work(self) -> bool:
         """Judge the day where that is due."""
-        if self._settings.enabled and time.monotonic() >= self._next:
-            now = utc_now()
+        now = utc_now()
+        if self._settings.enabled and self._due_s(now) <= 0:
             await self._database.writing(lambda session: self.look(session, now))
-            self._next = time.monotonic() + self._settings.every_s
+            self.judged_at = now
         return False
 
     def rest_s(self) -> float:
         """Rest until the next look."""
-        return max(self._next - time.monotonic(), 1.0)
+        return max(self._due_s(utc_now()), 1.0) if self._settings.enabled else self.idle_s
+
+    def _due_s(self, now: datetime) -> float:
+        """Return the seconds until the next look; a clock that was set back makes it due."""
+        if self.judged_at is None or now < self.judged_at:
+            return 0.0
+        return self._settings.every_s - (now - self.judged_at).total_seconds()
 
     def look(self, session: Session, now: datetime) -> list[str]:
         """Count the last days, raise what is over its threshold, recover what is not; returns the raised."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -78,4 +79,17 @@ class CompressedJson(TypeDecorator[Any]):
 
 def utc_now() -> datetime:
     """Return the moment, in UTC."""
+    return _clock()
+
+
+def go_by(clock: Callable[[], datetime]) -> None:
+    """Take the moment from this clock from now on: a rehearsal of a month does not last a month."""
+    global _clock
+    _clock = clock
+
+
+def _system_clock() -> datetime:
     return datetime.now(UTC)
+
+
+_clock: Callable[[], datetime] = _system_clock

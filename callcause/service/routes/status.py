@@ -7,10 +7,14 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from callcause.service.authentication import Principal, requires
 from callcause.service.service import Service
 from callcause.service.settings import Role
+from callcause.state.base import utc_now
+from callcause.state.ticket import PENDING, Ticket
 
 router = APIRouter(tags=["status"])
 FREE = frozenset({"/healthz", "/readyz"})
@@ -30,6 +34,26 @@ async def readyz(request: Request) -> JSONResponse:
     problems = await service.problems()
     body: dict[str, Any] = {"status": "ready" if not problems else "not ready", "problems": problems}
     return JSONResponse(body, 200 if not problems else 503)
+
+
+@router.get("/work")
+async def work(request: Request, who: Annotated[Principal, Depends(requires(Role.viewer))]) -> dict[str, Any]:
+    """Tell what waits for the service itself: tickets to diagnose and to cluster; when it judged the day."""
+    service: Service = request.app.state.service
+
+    def count(session: Session) -> tuple[int, int]:
+        pending = select(func.count()).where(Ticket.diagnosis == PENDING, Ticket.state != "received")
+        alone = select(func.count()).where(Ticket.clustered.is_(False), Ticket.diagnosis != PENDING)
+        return session.scalar(pending) or 0, session.scalar(alone) or 0
+
+    undiagnosed, unclustered = await service.database.reading(count)
+    judged = service.warnings.judged_at
+    return {
+        "now": utc_now().isoformat(),
+        "undiagnosed": undiagnosed,
+        "unclustered": unclustered,
+        "warnings_judged_at": judged.isoformat() if judged else None,
+    }
 
 
 @router.get("/sources")
