@@ -1,7 +1,7 @@
 """`simulate --loop`: a month of a province.
 
 Daily counts of half a year before it; incidents, planned work, mass complaints in it; tickets
-that arrive over it; and the truth apart: causes, mass incidents, surges, what customers say, what remedies do.
+that arrive over it; the truth apart: causes, mass incidents, surges, customers, effect of remedies.
 """
 
 from __future__ import annotations
