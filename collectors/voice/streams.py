@@ -15,6 +15,8 @@ from collectors.voice.rtcp import ReceptionReport, RtcpPacket, VoipMetrics
 K = TypeVar("K")
 V = TypeVar("V")
 
+_Keys = tuple[tuple[Endpoint, Endpoint], tuple[int, int]]
+
 MOST_STREAMS = 20_000
 _SEQUENCE_LEAP = 100_000  # packets between two reports: more is a restarted stream, not loss
 _MOST_TRIP_MS = 10_000.0
@@ -33,11 +35,15 @@ class RtcpStreams:
 
     Round-trip times are taken with the clock of the tap alone: from when it saw a sender report to when it
     saw the report that echoes it, less the time that the far end kept it. Both halves together span the line.
+    The other half is found by the addresses or, with a relay between them, by the two sources of sound:
+    a relay that passes the reports on keeps those.
     """
 
     _before: OrderedDict[tuple[Endpoint, Endpoint, int], _Before] = field(default_factory=OrderedDict)
     _sent: OrderedDict[tuple[int, int], datetime] = field(default_factory=OrderedDict)
-    _halves: OrderedDict[tuple[Endpoint, Endpoint], float] = field(default_factory=OrderedDict)
+    _halves: OrderedDict[tuple[Endpoint, Endpoint] | tuple[int, int], float] = field(
+        default_factory=OrderedDict
+    )
 
     def take(
         self, packet: RtcpPacket, at: datetime, source: Endpoint, destination: Endpoint
@@ -47,26 +53,29 @@ class RtcpStreams:
             _keep(self._sent, (packet.ssrc, packet.ntp_middle), at)
         metrics = {block.ssrc: block for block in packet.metrics}
         for report in packet.reports:
-            self._measure_trip(report, at, source, destination)
-            delay = self._delay(source, destination)
+            keys = (source, destination), (packet.ssrc, report.ssrc)
+            self._measure_trip(report, at, keys)
+            delay = self._delay(keys)
             yield self._stream(report, metrics.pop(report.ssrc, None), at, (source, destination), delay)
         for block in metrics.values():
             yield _of_metrics(block, at, source, destination)
 
-    def _measure_trip(
-        self, report: ReceptionReport, at: datetime, source: Endpoint, destination: Endpoint
-    ) -> None:
+    def _measure_trip(self, report: ReceptionReport, at: datetime, keys: _Keys) -> None:
         sent = self._sent.get((report.ssrc, report.last_sr)) if report.last_sr else None
         if sent is None:
             return
         trip = (at - sent).total_seconds() * 1000 - report.delay_since_sr * 1000 / 65_536
         if 0 <= trip <= _MOST_TRIP_MS:
-            _keep(self._halves, (source, destination), trip)
+            for key in keys:
+                _keep(self._halves, key, trip)
 
-    def _delay(self, source: Endpoint, destination: Endpoint) -> float | None:
+    def _delay(self, keys: _Keys) -> float | None:
         """One way over both halves; the tap alone knows only its own."""
-        near, far = self._halves.get((source, destination)), self._halves.get((destination, source))
-        return (near + far) / 2 if near is not None and far is not None else None
+        for key in keys:
+            near, far = self._halves.get(key), self._halves.get((key[1], key[0]))  # type: ignore[arg-type]
+            if near is not None and far is not None:
+                return (near + far) / 2
+        return None
 
     def _stream(
         self,

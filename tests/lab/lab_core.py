@@ -71,9 +71,24 @@ class Core:
     def ready(self) -> None:
         """Wait until every CSCF answers and has its Diameter peer."""
         for node in CSCFS:
-            wait_for(lambda node=node: self.answers(node), 10, f"{node.node_id} answers")
-            if node is not PCSCF:
-                wait_for(lambda node=node: self.has_peer(node), 15, f"{node.node_id} has its HSS")
+            self._bring_up(node)
+
+    def _bring_up(self, node: Node, tries: int = 3) -> None:
+        """Wait for a CSCF, and start it anew where its Diameter module hung itself up while it started.
+
+        cdp of Kamailio 5.6 frees a peer twice where a connection comes while another one is being made.
+        """
+        for time_s in range(6, 6 * tries + 1, 6):
+            try:
+                wait_for(lambda: self.answers(node), time_s, f"{node.node_id} answers")
+                if node is not PCSCF:
+                    wait_for(lambda: self.has_peer(node), 2 * time_s, f"{node.node_id} has its HSS")
+                return
+            except LabError:
+                if time_s == 6 * tries:
+                    raise
+                self.kill(node.node_id)
+                self.start_cscf(node)
 
     def _addresses(self) -> None:
         hosts = [*(n.host for n in NODES), WATCHER, *(s.host for s in self.plan.subscribers)]

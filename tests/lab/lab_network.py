@@ -101,7 +101,7 @@ class Plan:
     root: Path
     timers: Timers = STAGGERED
     subscribers: tuple[Subscriber, ...] = field(
-        default=tuple(Subscriber(n, SCSCF_2 if n % 10 == 9 else SCSCF_1) for n in range(1, 250))
+        default=tuple(Subscriber(n, SCSCF_2 if n % 10 == 9 else SCSCF_1) for n in range(1, 800))
     )
 
     @property

@@ -101,10 +101,12 @@ class MediaStream:
 
     def __init__(self, host: str, port: int) -> None:
         self.host, self.port = host, port
+        self.told = port
         self.received = Received()
         self.sent = 0
         self._source = int.from_bytes(os.urandom(4), "big")
         self._ports: list[asyncio.DatagramTransport] = []
+        self._doors: list[asyncio.DatagramTransport] = []
         self._sending: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -116,13 +118,27 @@ class MediaStream:
             transport, _ = await loop.create_datagram_endpoint(made, local_addr=address)
             self._ports.append(transport)
 
+    async def open_doors(self, delay_s: float, jitter_s: float) -> None:
+        """Put a relay that spoils what comes in before the ports; `told` becomes its port.
+
+        What the phone sends leaves through it too: a media relay that latches on to where speech comes from
+        would else send past it.
+        """
+        loop = asyncio.get_running_loop()
+        for port in (self.port, self.port + 1):
+            relay = Impairment((self.host, port), delay_s, jitter_s)
+            address = (self.host, port + 4)
+            door, _ = await loop.create_datagram_endpoint(lambda relay=relay: relay, local_addr=address)
+            self._doors.append(door)
+        self.told = self.port + 4
+
     def send_to(self, host: str, port: int) -> None:
         """Begin to send to the other side."""
         if self._sending is None:
             self._sending = asyncio.create_task(self._send(host, port))
 
     async def _send(self, host: str, port: int) -> None:
-        rtp, rtcp = self._ports
+        rtp, rtcp = self._doors or self._ports
         began = time.monotonic()
         while True:
             head = struct.pack(
@@ -154,7 +170,7 @@ class MediaStream:
         if self._sending is not None:
             self._sending.cancel()
             await asyncio.gather(self._sending, return_exceptions=True)
-        for port in self._ports:
+        for port in (*self._doors, *self._ports):
             port.close()
 
 

@@ -14,7 +14,7 @@ from typing import cast
 
 from lab_milenage import Digest, Milenage, OldSequenceError, Sim, WrongKeyError, challenge_of
 from lab_network import CELL, DOMAIN, ENODEB, PCSCF, TAC, Subscriber
-from lab_rtp import PAYLOAD_TYPE, Impairment, MediaStream
+from lab_rtp import PAYLOAD_TYPE, MediaStream
 from lab_sip import BadSipError, Sip, parameters, read, uri_in
 
 PANI = f"3GPP-E-UTRAN-FDD; utran-cell-id-3gpp=00101{TAC:04X}{ENODEB * 256 + CELL:07X}"
@@ -244,6 +244,8 @@ class Phone(asyncio.DatagramProtocol):
     async def _open_media(self, call_id: str) -> MediaStream:
         media = MediaStream(self.subscriber.host, next(self._ports))
         await media.open()
+        if self.impaired is not None:
+            await media.open_doors(self.impaired.delay_s, self.impaired.jitter_s)
         self._media[call_id] = media
         return media
 
@@ -251,25 +253,10 @@ class Phone(asyncio.DatagramProtocol):
         host, port = media.host, media.port
         return (
             f"v=0\r\no=- {port} 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\n"
-            f"m=audio {self._port_told(media)} RTP/AVP {PAYLOAD_TYPE} 98\r\n"
+            f"m=audio {media.told} RTP/AVP {PAYLOAD_TYPE} 98\r\n"
             f"a=rtpmap:{PAYLOAD_TYPE} AMR-WB/16000\r\n"
             "a=rtpmap:98 AMR/8000\r\na=ptime:20\r\na=sendrecv\r\n"
         )
-
-    def _port_told(self, media: MediaStream) -> int:
-        """Return the port for the SDP: the media's own, or that of a relay which spoils what comes in."""
-        if self.impaired is None:
-            return media.port
-        for offset in (0, 1):
-            spoil = self.impaired
-            relay = Impairment((media.host, media.port + offset), spoil.delay_s, spoil.jitter_s)
-            made = asyncio.get_running_loop().create_datagram_endpoint(
-                lambda relay=relay: relay, local_addr=(media.host, media.port + 4 + offset)
-            )
-            task = asyncio.ensure_future(made)
-            self._tasks.add(task)  # type: ignore[arg-type]
-            task.add_done_callback(self._tasks.discard)  # type: ignore[arg-type]
-        return media.port + 4
 
     def _talk(self, media: MediaStream, sdp: str) -> None:
         host = re.search(r"^c=IN IP4 (\S+)", sdp, re.MULTILINE)

@@ -168,6 +168,28 @@ def test_round_trips_are_measured_with_the_clock_of_the_tap_on_both_sides() -> N
     assert second.delay == pytest.approx((60 + 40) / 2, abs=0.1)
 
 
+def test_round_trips_are_measured_through_a_relay_that_passes_the_reports_on() -> None:
+    def report(own: int, of: int, echoed: int, kept_s: float) -> bytes:
+        sender = (own, 0x1111_0000 + own, 0x3333_4444, 0, 50, 8000)
+        block = (of, 0, 1000, 0, echoed, int(kept_s * 65_536))
+        return struct.pack(">BBH12I", 0x81, 200, 12, *sender, *block)
+
+    one, other = Endpoint("a", 1), Endpoint("b", 1)
+    to_one, to_other = Endpoint("relay", 1), Endpoint("relay", 3)
+    streams = RtcpStreams()
+    seen = [
+        (0.0, report(1, 2, 0, 0), one, to_one),
+        (1.0, report(2, 1, 0x0001_3333, 0.4), other, to_other),  # 600 ms to the other phone and back
+        (2.0, report(1, 2, 0x0002_3333, 0.96), one, to_one),  # 40 ms to this one
+    ]
+    told = [
+        next(streams.take(read_rtcp(raw), AT + timedelta(seconds=s), source, destination))
+        for s, raw, source, destination in seen
+    ]
+    assert [quality.delay for quality in told[:2]] == [None, None]
+    assert told[2].delay == pytest.approx((600 + 40) / 2, abs=0.1)
+
+
 def test_a_restarted_stream_has_no_loss_from_before() -> None:
     streams = RtcpStreams()
     ends = Endpoint("a", 1), Endpoint("b", 1)
