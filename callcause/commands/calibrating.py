@@ -71,9 +71,7 @@ def calibrate(config: Path, approve: Path | None) -> None:
     """Show weights from closed tickets beside those in use; write them only where that is approved."""
     found = learned(config)
     weights = found.weights
-    say(
-        f"{found.usable} closed tickets with a confirmed cause; {found.unusable} more without cause or evidence"
-    )
+    say(f"{found.usable} closed tickets with a confirmed cause; {found.unusable} more cannot be used")
     _show(weights, found.runbooks, found.before, found.after)
     if approve is None:
         say("nothing is changed; --approve FILE writes the weights, [knowledge] weights names them")
