@@ -1,6 +1,7 @@
 """The text model: character n-gram TF-IDF and a linear model, trained from the seed phrases.
 
-Training is deterministic and takes about a second, so nothing trained is stored: the phrases are the model.
+Training is deterministic, so nothing trained is shipped: the phrases are the model. It takes seconds with its
+imports, so what it found is kept in the user's cache (`kept_model`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import polars as pl
 import yaml
 from numpy.typing import NDArray
 
+from diagnosis import kept_model, ngrams
+from diagnosis.kept_model import Learned
 from diagnosis.ngrams import BUCKET_BITS, ngrams_of
 
 CATEGORIES = ("registration", "access", "drop", "mos", "csfb", "other")
@@ -103,7 +106,16 @@ def normalised(text: pl.Expr) -> pl.Expr:
 
 @lru_cache(maxsize=1)
 def trained_model() -> TextModel:
-    """Train once in a process; the same phrases give the same weights."""
+    """Train once for the same phrases, code and libraries; the same phrases give the same weights."""
+    made_of = (DATA / "phrases.yaml", DATA / "phrase_frames.yaml", Path(__file__), Path(ngrams.__file__))
+    known = kept_model.learned(kept_model.digest(made_of), 2**BUCKET_BITS, len(CATEGORIES), train)
+    idf, weights = np.zeros(2**BUCKET_BITS), np.zeros((2**BUCKET_BITS, len(CATEGORIES)))
+    idf[known.bucket], weights[known.bucket] = known.idf, known.weights
+    return TextModel(idf, weights, known.bias)
+
+
+def train() -> Learned:
+    """Train from the phrases."""
     from scipy.sparse import csr_matrix  # here: a second of imports that only classification needs
     from sklearn.linear_model import LogisticRegression
 
@@ -118,9 +130,7 @@ def trained_model() -> TextModel:
     matrix = csr_matrix((idf[column] / norm[grams.row], (grams.row, column)), shape=shape)
     model = LogisticRegression(C=_REGULARISATION, max_iter=40, tol=3e-3).fit(matrix, labels)
     order = [list(model.classes_).index(c) for c in range(len(CATEGORIES))]
-    full_idf, weights = np.zeros(2**BUCKET_BITS), np.zeros((2**BUCKET_BITS, len(CATEGORIES)))
-    full_idf[buckets], weights[buckets] = idf, model.coef_[order].T
-    return TextModel(full_idf, weights, model.intercept_[order])
+    return Learned(buckets, idf, model.coef_[order].T, model.intercept_[order])
 
 
 def _training_set() -> tuple[list[str], NDArray[np.int64]]:
