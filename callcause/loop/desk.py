@@ -13,12 +13,14 @@ from sqlalchemy.orm import Session
 from callcause.loop import course, shown
 from callcause.loop import step as steps
 from callcause.loop.audit_log import append
+from callcause.loop.feedback import confirm, told
 from callcause.loop.life import LoopError, State, parse_state
 from callcause.loop.once import Answer, Asked, once
 from callcause.loop.settings import LoopSettings
 from callcause.loop.step import Step
 from callcause.state import Database, StaleVersion
 from callcause.state.base import utc_now
+from callcause.state.feedback import Feedback
 from callcause.state.ticket import PENDING, Result, Ticket
 from diagnosis.question import closed_questions
 from runbooks.model import Runbooks
@@ -57,6 +59,7 @@ class LoopDesk:
             row = steps.ticket_of(session, ticket_id, version)
             act = steps.hand_on if step.to is State.DISPATCHED else steps.take
             act(session, row, step, now, self.settings)
+            self._confirm(session, row, step)
             detail = {"to": step.to.value, "department": row.holder, "why": step.why}
             append(session, now, step.who, "ticket.step", ticket_id, detail)
             return self._life(session, row)
@@ -146,6 +149,34 @@ class LoopDesk:
 
         return int((await self._counted(Step(State.CLOSED, who, why), None, work))["closed"])
 
+    async def confirm(
+        self, ticket_id: str, who: str, cause: str, remedied_at: datetime | None, request: Asked | None = None
+    ) -> Answer:
+        """Write down what really was wrong with a ticket, at any time after its diagnosis; audited."""
+
+        def work(session: Session) -> Answer:
+            row = steps.ticket_of(session, ticket_id, None)
+            found = confirm(session, row, cause, who, remedied_at, self.causes())
+            append(session, utc_now(), who, "ticket.confirm", ticket_id, {"cause": cause})
+            session.flush()
+            return told(found)
+
+        return await self._once(request, work)
+
+    def _confirm(self, session: Session, row: Ticket, step: Step) -> None:
+        """Write down the confirmed cause that came with a step; closing may need one."""
+        if step.confirmed_cause is not None:
+            confirm(session, row, step.confirmed_cause, step.who, step.remedied_at, self.causes())
+            return
+        needed = step.to is State.CLOSED and self.settings.closing_needs_cause and row.parent_id is None
+        if needed and session.get(Feedback, row.id) is None:
+            why = "a ticket closes with the cause that was found, or not_found"
+            raise LoopError("cause_missing", why, key="confirmed_cause")
+
+    def causes(self) -> frozenset[str]:
+        """Return the cause ids of the loaded runbooks, overlays included."""
+        return frozenset(self._runbooks().causes)
+
     def on_taken(self, session: Session, row: Ticket) -> None:
         """Begin the life of a ticket, in the transaction that takes it in."""
         course.begin(row, row.record, self.settings)
@@ -230,7 +261,9 @@ def read_life(session: Session, ticket_id: str, settings: LoopSettings) -> Answe
     if row is None:
         return None
     found = course.clocks(row, steps.pauses_of(session, ticket_id), utc_now(), settings)
-    return {**shown.life(row), "clocks": [shown.clock(one) for one in found.values()]}
+    clocks = [shown.clock(one) for one in found.values()]
+    feedback = session.get(Feedback, ticket_id)
+    return {**shown.life(row), "clocks": clocks, "feedback": told(feedback) if feedback else None}
 
 
 def make_step(to: str, who: str, **told: Any) -> Step:

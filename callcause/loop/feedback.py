@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -21,8 +22,10 @@ def confirm(
 ) -> Feedback:  # fmt: skip
     """Write down the confirmed cause (or `not_found`); a later word replaces an earlier one.
 
-    `known`: cause ids of the operator's runbooks, else the packaged ones. LoopError `unknown_cause`.
+    `known`: cause ids of the loaded runbooks, else the packaged ones. `remedied_at`: else when the department
+    resolved the ticket. LoopError `unknown_cause`.
     """
+    remedied_at = remedied_at or row.resolved_at
     causes = known if known is not None else packaged_causes()
     if cause != NOT_FOUND and cause not in causes:
         hint = did_you_mean(cause, sorted(causes))
@@ -40,6 +43,17 @@ def confirm(
     found.category = result.contract["category"]["id"] if result else (row.category or "other")
     found.first_cause, found.first_probability = first.get("id"), first.get("probability")
     return found
+
+
+def told(found: Feedback) -> dict[str, Any]:
+    """Return what is shown of it: the confirmed cause, who told it, the remedy and its effect."""
+    return {
+        "confirmed_cause": found.confirmed_cause,
+        "at": found.at.isoformat(),
+        "who": found.who,
+        "remedied_at": found.remedied_at.isoformat() if found.remedied_at else None,
+        "effect": found.effect,
+    }
 
 
 @lru_cache(maxsize=1)

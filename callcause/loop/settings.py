@@ -33,6 +33,29 @@ class RetentionSettings(_Section):
     every_h: float = Field(default=6.0, gt=0, description="how often what is too old is removed")
 
 
+class EffectSettings(_Section):
+    """How the effect of a remedy is looked at."""
+
+    enabled: bool = True
+    settle_h: float = Field(default=2.0, ge=0, description="after the remedy; an alarm counts this long")
+    late_h: float = Field(default=1.0, ge=0, description="how late counters and records may come")
+    patience_h: float = Field(default=24.0, ge=0, description="looked at again where there was no data")
+    every_s: float = Field(default=300.0, gt=0)
+
+
+class AdvisorySettings(_Section):
+    """When a runbook or a cause is right too seldom to send tickets by itself (default-unverified)."""
+
+    floor: float = Field(default=0.5, ge=0, le=1, description="precision under which it only advises")
+    floors: dict[str, float] = Field(default={}, description="other floors, by category or cause id")
+    least: int = Field(default=20, ge=1, description="closed tickets below which nothing is judged")
+    window_d: float = Field(default=180.0, gt=0, description="feedback of the last days that counts")
+
+    def floor_of(self, name: str) -> float:
+        """Return the floor of a runbook (category) or cause."""
+        return self.floors.get(name, self.floor)
+
+
 class LoopSettings(_Section):
     """The loop of a ticket from intake to closing."""
 
@@ -46,6 +69,9 @@ class LoopSettings(_Section):
     change_after_h: float = Field(default=2.0, ge=0, description="complaints this long after planned work")
     notice_before_h: float = Field(default=72.0, gt=0, description="planned work whose notice is prepared")
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
+    closing_needs_cause: bool = Field(default=False, description="a ticket closes only with confirmed_cause")
+    effect: EffectSettings = Field(default_factory=EffectSettings)
+    advisory: AdvisorySettings = Field(default_factory=AdvisorySettings)
 
 
 class TypeWarningSettings(WarningSettings):

@@ -55,6 +55,8 @@ class Step:
     question: str | None = None
     disturbs: bool | None = None
     serious: bool | None = None
+    confirmed_cause: str | None = None
+    remedied_at: datetime | None = None
     counts: Counts = field(default_factory=list)
     """Counters that move once the unit of work is committed."""
 
@@ -158,11 +160,11 @@ def _parent(session: Session, row: Ticket, step: Step) -> Incident | None:
 
 
 def _usual_department(row: Ticket, step: Step, settings: LoopSettings) -> str | None:
-    """Of the first cause where the verdict names one, else the front office, which asks the customer."""
+    """Give the first department of the first cause, or the front office, which asks the customer."""
     if step.to is not State.DISPATCHED:
         return None
-    told = row.verdict in ("cause", "no_fault") and row.department not in (None, *NO_DEPARTMENTS)
-    return row.department if told else settings.front_office
+    named = [name for name in (row.department or "").split(";") if name and name not in NO_DEPARTMENTS]
+    return named[0] if named and row.verdict in ("cause", "no_fault") else settings.front_office
 
 
 def _move(

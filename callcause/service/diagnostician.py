@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import polars as pl
 
 from callcause.configuration import Configuration
 from callcause.loop.evidence import EvidenceKeeper
+from callcause.loop.life import LoopError
 from callcause.service.ticket_record import frame_of
 from collectors.errors import StoreError
 from collectors.kpi.catalogue import load_catalogue
@@ -54,6 +56,11 @@ class Diagnostician:
         results: list[dict[str, Any]] = await self._run(self._diagnose, tickets)
         return results
 
+    async def again(self, records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Return the contract objects of ticket records, without keeping their evidence."""
+        results: list[dict[str, Any]] = await self._run(self._again, frame_of(records))
+        return results
+
     async def diagnose_each(self, tickets: pl.DataFrame) -> tuple[list[dict[str, Any]], dict[str, str]]:
         """Like `diagnose`; a ticket that the engine stumbles over is told apart with its error."""
         try:
@@ -71,9 +78,9 @@ class Diagnostician:
 
     @property
     def runbooks(self) -> Runbooks:
-        """The loaded runbooks; there are none before `open`."""
+        """The loaded runbooks; LoopError `not_ready` before `open`."""
         if self._runbooks is None:
-            raise RuntimeError("the diagnostician is not open")
+            raise LoopError("not_ready", "the runbooks are being loaded")
         return self._runbooks
 
     @property
@@ -104,6 +111,11 @@ class Diagnostician:
         batch = self._engine.diagnose(self._store, tickets)
         self.evidence.keep(batch)
         return batch.results()
+
+    def _again(self, tickets: pl.DataFrame) -> list[dict[str, Any]]:
+        if self._store is None or self._engine is None:
+            raise RuntimeError("the diagnostician is not open")
+        return self._engine.diagnose(self._store, tickets).results()
 
     def _close(self) -> None:
         if self._store is not None:

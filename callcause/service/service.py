@@ -10,6 +10,7 @@ from typing import Any
 
 from callcause.configuration import Configuration
 from callcause.loop.desk import LoopDesk
+from callcause.loop.effect_desk import EffectDesk
 from callcause.loop.housekeeping import Housekeeping
 from callcause.loop.incident_desk import IncidentDesk
 from callcause.loop.vault import Vault
@@ -91,6 +92,7 @@ class Service:
         self.warnings = WarningDesk(database, settings.warnings, settings.loop.calendar.zone, self.targets)
         self.vault = Vault(database, settings.vault)
         self.housekeeping = Housekeeping(database, settings.loop.retention)
+        self.effects = EffectDesk(database, settings.loop.effect, self.diagnostician.again)
         self.warnings.on_notice.append(self.notifier.wake)
         for desk in (self.intake, self.tickets):
             desk.on_taken.append(self.loop.on_taken)
@@ -162,7 +164,11 @@ class Service:
         await self.diagnostician.open()
         self.health.not_ready.pop("diagnosis", None)
         LOG.info("ready")
-        await asyncio.gather(self.tickets.run(self.stopping), self.alerts.run(self.stopping))
+        await asyncio.gather(
+            self.tickets.run(self.stopping),
+            self.alerts.run(self.stopping),
+            self.effects.run(self.stopping),
+        )
 
     async def _keep_books(self) -> None:
         while not self.stopping.is_set():

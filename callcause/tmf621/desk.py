@@ -104,8 +104,9 @@ def version_of(found: Shown) -> str:
 
 
 def change(
-    session: Session, ticket_id: str, wanted: Change, who: str, match: str | None, settings: LoopSettings
-) -> tuple[Shown, Counts]:
+    session: Session, ticket_id: str, wanted: Change, who: str, match: str | None, settings: LoopSettings,
+    causes: frozenset[str] | None = None,
+) -> tuple[Shown, Counts]:  # fmt: skip
     """Apply a patch; the loop checks the steps that a status asks for. Problem 412 for a stale tag."""
     counts: Counts = []
     found = find(session, ticket_id)
@@ -114,7 +115,7 @@ def change(
     if wanted.columns or wanted.document:
         _change_added(session, found, wanted)
     if wanted.status is not None or wanted.steps:
-        counts = take_steps(session, found.ticket, wanted, who, settings)
+        counts = take_steps(session, found.ticket, wanted, who, settings, causes)
     session.flush()
     return find(session, ticket_id), counts
 

@@ -122,8 +122,9 @@ def _writing(router: APIRouter, api: str) -> None:
         service = _service(request)
         _, body = await _body(request, api)
         wanted = changed(body, service.intake.pseudonymiser, who.name, utc_now().isoformat())
+        causes = service.loop.causes() if "confirmedCause" in wanted.steps else None
         found, counts = await service.database.writing(
-            lambda s: desk.change(s, ticket_id, wanted, who.name, if_match, _loop(service))
+            lambda s: desk.change(s, ticket_id, wanted, who.name, if_match, _loop(service), causes)
         )
         for name, labels in counts:
             service.counters.add(name, labels)

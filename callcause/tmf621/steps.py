@@ -18,10 +18,13 @@ from callcause.tmf621.incoming import Change
 from callcause.tmf621.status import PENDING, status_of, steps_to
 
 
-def take_steps(session: Session, row: Ticket, wanted: Change, who: str, settings: LoopSettings) -> Counts:
+def take_steps(
+    session: Session, row: Ticket, wanted: Change, who: str, settings: LoopSettings,
+    causes: frozenset[str] | None = None,
+) -> Counts:  # fmt: skip
     """Bring a ticket to the wanted status and write down what was told; LoopError where the loop forbids it.
 
-    Returns the counters to move once the unit of work is committed.
+    `causes`: ids of the loaded runbooks. Returns the counters to move once the unit of work is committed.
     """
     told, now = _told(wanted.steps), utc_now()
     counts: Counts = []
@@ -34,7 +37,7 @@ def take_steps(session: Session, row: Ticket, wanted: Change, who: str, settings
         _write_down(row, told)
     cause = wanted.steps.get("confirmedCause")
     if cause is not None:
-        confirm(session, row, str(cause), who, _moment(wanted.steps.get("remediedAt")))
+        confirm(session, row, str(cause), who, _moment(wanted.steps.get("remediedAt")), causes)
     return counts
 
 

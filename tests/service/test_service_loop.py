@@ -12,9 +12,14 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import polars as pl
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from service.conftest import CELL, ServiceProcess, network, ready, wait_until
+from service.conftest import BEGAN, CELL, ServiceProcess, network, ready, wait_until
+
+from collectors.ingest import ingest
+from collectors.records import load_schemas
+from collectors.store import Store
 
 ROLES = ("viewer", "engineer", "approver", "admin")
 CANARY = "13866660007"
@@ -26,6 +31,9 @@ requests_per_minute = 100000
 [vault]
 enabled = true
 keys = [{{number = 1, secret = {{env = "VAULT_KEY"}}}}]
+[loop.effect]
+patience_h = 1000000
+every_s = 1
 """
 
 
@@ -146,6 +154,77 @@ def test_a_ticket_walks_its_whole_life_and_every_step_is_told(loop: Loop) -> Non
         "closed",
     ]  # fmt: skip
     assert {event["who"] for event in events[:3]} == {"engineer", "callcause"}
+
+
+def closed_with(loop: Loop, ticket: str, **told: Any) -> dict[str, Any]:
+    """Walk a ticket to its end and close it with what was found."""
+    assert loop.step(ticket, "accepted", department="RAN optimisation").status_code == 200
+    walk(loop, ticket, "in_progress", "resolved", "replied", "called_back")
+    body = {"version": loop.life(ticket)["version"], "satisfaction": 5, **told}
+    answer = loop.post(f"/tickets/{ticket}/close", body)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = loop.get(f"/tickets/{ticket}").json()
+    return found
+
+
+def test_closing_takes_the_confirmed_cause_and_refuses_one_that_no_runbook_has(loop: Loop) -> None:
+    ticket = loop.ticket()
+    assert loop.life(ticket)["feedback"] is None
+    found = closed_with(loop, ticket, confirmed_cause="not_found")
+    assert found["feedback"]["confirmed_cause"] == "not_found"
+    assert found["schema"] == "callcause.diagnosis/1"
+    wrong = loop.post(f"/tickets/{ticket}/feedback", {"confirmed_cause": "drop-weak-coverag"})
+    assert (wrong.status_code, "drop-weak-coverage" in wrong.json()["hint"]) == (422, True)
+    told = loop.post(f"/tickets/{ticket}/feedback", {"confirmed_cause": "drop-weak-coverage"})
+    assert told.json()["confirmed_cause"] == "drop-weak-coverage"
+    assert loop.life(ticket)["feedback"] == told.json()
+
+
+def test_a_wrong_cause_leaves_the_ticket_open(loop: Loop) -> None:
+    ticket = loop.ticket()
+    assert loop.step(ticket, "accepted", department="RAN optimisation").status_code == 200
+    walk(loop, ticket, "in_progress", "resolved", "replied", "called_back")
+    body = {"version": loop.life(ticket)["version"], "satisfaction": 5, "confirmed_cause": "nonsense"}
+    assert loop.post(f"/tickets/{ticket}/close", body).status_code == 422
+    assert loop.life(ticket)["state"] == "called_back"
+
+
+def test_the_effect_of_a_remedy_is_found_by_itself_and_on_demand(loop: Loop) -> None:
+    failed = BEGAN + timedelta(minutes=1)
+    ticket = loop.ticket(
+        msisdn="8613800000001", received_at=failed.isoformat(), occurred_at=failed.isoformat()
+    )
+    remedied_at = BEGAN + timedelta(hours=1)
+    closed_with(loop, ticket, confirmed_cause="drop-weak-coverage", remedied_at=remedied_at.isoformat())
+
+    def outcome() -> Any:
+        effect = loop.get(f"/tickets/{ticket}").json()["feedback"]["effect"]
+        return effect and effect["outcome"]
+
+    wait_until(lambda: outcome() == "no_data", "a first look, without data")
+    good_call(loop, remedied_at + timedelta(hours=2, minutes=29))
+    again = loop.post(f"/tickets/{ticket}/effect", None)
+    assert again.status_code == 200, again.text
+    found = again.json()
+    assert (found["outcome"], found["who"]) == ("improved", "engineer"), found
+    assert {one["before"]["outcome"] for one in found["checks"]} == {"HIT"}
+    assert outcome() == "improved"
+
+
+def good_call(loop: Loop, at: datetime) -> None:
+    """Put a good call of the same customer on the same cell into the store of the running service."""
+    call = {
+        "id": "C-good", "icid": "icid-good", "leg": "mo", "started_at": at.isoformat(),
+        "calling_number": "8613800000001", "called_number": "8613987654321", "imsi": "460001234567891",
+        "first_ecgi": CELL, "last_ecgi": CELL, "t_200": (at + timedelta(seconds=6)).isoformat(),
+        "t_end": (at + timedelta(seconds=60)).isoformat(), "final_status": 200, "s1ap_group": "NAS",
+        "s1ap_cause": 0, "rsrp_last": -85.0, "sinr_last": 18.0, "handover_count": 0, "handover_failures": 0,
+        "scscf_name": "scscf-1.ims.example.net",
+    }  # fmt: skip
+    names = [f.name for f in load_schemas()["call"].fields if f.required != "no" and f.name not in call]
+    pl.DataFrame([call | dict.fromkeys(names, "")]).write_csv(loop.folder / "good.csv")
+    with Store.open(loop.folder / "data" / "store") as store:
+        assert not ingest(store, [loop.folder / "good.csv"]).quarantined
 
 
 def test_a_dissatisfied_customer_reopens_and_the_reply_is_asked_for_again(loop: Loop) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
 from callcause.loop import queue
@@ -31,6 +31,10 @@ Key = Annotated[str | None, Header(alias="Idempotency-Key")]
 Text = Annotated[str, Field(max_length=2000), AfterValidator(scrubbed)]
 Name = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(scrubbed)]
 Version = Annotated[int, Field(ge=1, description="version of the ticket that the caller has read")]
+Cause = Annotated[
+    str | None, Field(max_length=128, description="cause id of the loaded runbooks, or `not_found`")
+]
+Moment = Annotated[AwareDatetime | None, Field(description="when it was remedied; else when it was resolved")]
 
 
 class _Body(BaseModel):
@@ -54,6 +58,8 @@ class StepBody(_Body):
     question: Annotated[str | None, Field(max_length=64)] = None
     disturbs: bool | None = None
     serious: bool | None = None
+    confirmed_cause: Cause = None
+    remedied_at: Moment = None
 
 
 class DispatchBody(_Body):
@@ -75,6 +81,17 @@ class CloseBody(CallBackBody):
 
     solved: bool | None = None
     overdue_reason: str | None = None
+    confirmed_cause: Cause = None
+    remedied_at: Moment = None
+
+
+class FeedbackBody(BaseModel):
+    """What really was wrong: a cause id of the loaded runbooks, or `not_found`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    confirmed_cause: Annotated[str, Field(min_length=1, max_length=128)]
+    remedied_at: Moment = None
 
 
 class AnswersBody(BaseModel):
@@ -200,6 +217,26 @@ async def post_close(
     """Close a ticket."""
     told = body.model_dump(exclude={"version"})
     return await _step(request, ticket_id, make_step("closed", who.name, **told), body, who, key)
+
+
+@router.post("/tickets/{ticket_id:path}/feedback")
+async def post_feedback(
+    request: Request, ticket_id: str, body: FeedbackBody, who: Engineer, key: Key = None
+) -> dict[str, Any]:
+    """Write down what really was wrong; a later word replaces an earlier one."""
+    loop, once = request.app.state.service.loop, _asked(request, who, key, body)
+    found: dict[str, Any] = await loop.confirm(
+        ticket_id, who.name, body.confirmed_cause, body.remedied_at, once
+    )
+    return found
+
+
+@router.post("/tickets/{ticket_id:path}/effect")
+async def post_effect(request: Request, ticket_id: str, who: Engineer) -> dict[str, Any]:
+    """Run the checks that failed again over the window after the remedy, and keep what they say."""
+    service: Service = request.app.state.service
+    found: dict[str, Any] = await service.effects.look(ticket_id, who.name)
+    return found
 
 
 @router.post("/tickets/{ticket_id:path}/wait")

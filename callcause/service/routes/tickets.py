@@ -9,12 +9,14 @@ from fastapi.responses import JSONResponse
 from sqlalchemy import literal, select, tuple_
 from sqlalchemy.orm import Session
 
+from callcause.loop.feedback import told
 from callcause.service.authentication import Principal, requires
 from callcause.service.intake import state_of
 from callcause.service.problem import Problem
 from callcause.service.routes.paging import page, place
 from callcause.service.service import Service
 from callcause.service.settings import Role
+from callcause.state.feedback import Feedback
 from callcause.state.ticket import DONE, Result, Ticket, TicketEvent
 from collectors.records import load_schemas
 
@@ -102,17 +104,25 @@ async def ticket_events(request: Request, ticket_id: str, who: Viewer) -> dict[s
 
 @router.get("/tickets/{ticket_id:path}")
 async def get_ticket(request: Request, ticket_id: str, who: Viewer) -> JSONResponse:
-    """Give the diagnosis of a ticket (200), or say that it is still to come (202)."""
+    """Give the diagnosis of a ticket (200), or say that it is still to come (202).
+
+    Once a cause was confirmed, `feedback` tells it beside the diagnosis, with the effect of the remedy.
+    """
     service: Service = request.app.state.service
 
-    def find(session: Session) -> tuple[Ticket | None, Result | None]:
+    def find(session: Session) -> tuple[Ticket | None, Result | None, Feedback | None]:
         row = session.get(Ticket, ticket_id)
         result = session.get(Result, row.result_id) if row is not None and row.result_id else None
-        return row, result
+        return row, result, session.get(Feedback, ticket_id)
 
-    row, result = await service.database.reading(find)
+    row, result, feedback = await service.database.reading(find)
     if row is None:
         raise Problem(404, "no such ticket")
+    if result is not None and feedback is not None:
+        known = told(feedback)
+        seen = (known["effect"] or {}).get("at", "")
+        tag = f'"{result.id}.{feedback.at.timestamp():.0f}.{seen}"'
+        return JSONResponse({**result.contract, "feedback": known}, headers={"ETag": tag})
     if result is not None:
         return JSONResponse(result.contract, headers={"ETag": f'"{result.id}"'})
     if row.diagnosis == DONE:
