@@ -9,7 +9,8 @@ from abc import ABC, abstractmethod
 from callcause_error import CallcauseError
 
 LOG = logging.getLogger(__name__)
-AFTER_FAILURE_S = 1.0
+AFTER_FAILURE_S, LONGEST_AFTER_FAILURE_S = 1.0, 15.0
+"""The pause after a round that failed, doubled after each further one."""
 
 
 class Desk(ABC):
@@ -20,6 +21,7 @@ class Desk(ABC):
 
     def __init__(self) -> None:
         self._wake = asyncio.Event()
+        self._failed_rounds = 0
 
     def wake(self) -> None:
         """Say that there is something to do."""
@@ -49,13 +51,18 @@ class Desk(ABC):
 
     async def _guarded(self, stopping: asyncio.Event) -> bool:
         try:
-            return await self.work()
+            busy = await self.work()
         except CallcauseError as error:
             LOG.error("work waits: %s", error, extra={"desk": type(self).__name__})  # noqa: TRY400 - it says all
         except Exception:  # the boundary of the task: the next round tries again
             LOG.exception("work waits", extra={"desk": type(self).__name__})
-        await wait_for_any(AFTER_FAILURE_S, stopping)
-        return False
+        else:
+            self._failed_rounds = 0
+            return busy
+        pause_s = min(AFTER_FAILURE_S * 2**self._failed_rounds, LONGEST_AFTER_FAILURE_S)
+        self._failed_rounds = min(self._failed_rounds + 1, 10)
+        await wait_for_any(pause_s, stopping)
+        return True
 
 
 async def wait_for_any(seconds: float, *events: asyncio.Event) -> bool:

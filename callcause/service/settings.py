@@ -121,6 +121,8 @@ class WatchSettings(_Section):
     settle_s: float = Field(default=30.0, ge=0, description="the same for a verdict that decided")
     again_every_s: float = Field(default=5.0, gt=0)
     batch: int = Field(default=1000, ge=1, description="tickets diagnosed together")
+    attempts: int = Field(default=8, ge=1, description="diagnoses of a ticket until it counts as failed")
+    first_pause_s: float = Field(default=1.0, gt=0, description="doubled after each diagnosis that failed")
 
 
 class AlertSettings(_Section):
@@ -143,6 +145,16 @@ class MetricsSettings(_Section):
     worst_cells: int = Field(default=100, ge=0, description="cells that are exposed because they are worst")
     watched_cells: tuple[str, ...] = Field(default=(), description="ECGIs that are always exposed")
     series_budget: int = Field(default=50_000, ge=1000, description="what falls over it is counted")
+
+
+class WebSettings(_Section):
+    """What the web page shows beside callcause's own: links to the boards in Grafana."""
+
+    grafana_url: str = Field(
+        default="",
+        pattern=r"^(https?://[^\s\"'<>]+)?$",
+        description="where Grafana answers; empty = no links",
+    )
 
 
 class Tmf621Settings(_Section):

@@ -15,11 +15,12 @@ from callcause.service.desk import Desk
 from callcause.service.diagnostician import Diagnostician
 from callcause.service.schedule import Counting
 from callcause.service.settings import WatchSettings
+from callcause.service.stumbles import Stumbles
 from callcause.service.tally import tally_received, tally_verdicts
 from callcause.service.ticket_record import frame_of, records_of
 from callcause.state import Database
 from callcause.state.base import utc_now
-from callcause.state.ticket import Ticket
+from callcause.state.ticket import PENDING, Ticket
 from collectors.sink import StoreSink
 from collectors.store import Store
 
@@ -50,6 +51,7 @@ class TicketDesk(Desk):
         self._storing, self._unstored = False, True
         self._looked_again = 0.0
         self._known: set[str] | None = None
+        self._stumbles = Stumbles(settings.attempts, settings.first_pause_s)
         self.on_diagnosis: list[rows.Heard] = []
         """Called in the transaction that writes a diagnosis."""
         self.on_taken: list[rows.HeardTaken] = []
@@ -63,7 +65,8 @@ class TicketDesk(Desk):
         if self._look_into_store:
             self._look_into_store = False
             await self._take_from_store()
-        new = await self._database.reading(lambda s: rows.waiting(s, self._settings.batch))
+        resting = self._stumbles.resting()
+        new = await self._database.reading(lambda s: rows.waiting(s, self._settings.batch, resting))
         if new:
             await self._diagnose(new)
             return True
@@ -80,11 +83,13 @@ class TicketDesk(Desk):
             self.wake()
 
     def rest_s(self) -> float:
-        """Rest until the next look at open verdicts is due, where evidence came."""
+        """Rest until a ticket is tried again, or open verdicts are looked at again where evidence came."""
+        tried_s = self._stumbles.due_s()
+        rest_s = self.idle_s if tried_s is None else min(self.idle_s, tried_s)
         if not self._evidence_came:
-            return self.idle_s
+            return rest_s
         due = self._looked_again + self._settings.again_every_s
-        return min(self.idle_s, max(due - time.monotonic(), 0.0))
+        return min(rest_s, max(due - time.monotonic(), 0.0))
 
     def on_idle(self) -> None:
         """Look for tickets that another process stored."""
@@ -120,11 +125,18 @@ class TicketDesk(Desk):
             await self._database.writing(
                 lambda s, part=part, ids=ids: self._write(s, part, ids, watch)  # type: ignore[misc]
             )
-        for ticket, error in wrong.items():
-            await self._database.writing(lambda s, t=ticket, e=error: rows.fail(s, t, e))  # type: ignore[misc]
-        self._count(results, wrong)
+        self._stumbles.forget(result["ticket_id"] for result in results)
+        failed = await self._stumbled({t.id for t in tickets if t.diagnosis == PENDING}, wrong)
+        self._count(results, wrong, failed)
         for hear in self.on_written:
             hear()
+
+    async def _stumbled(self, pending: set[str], wrong: dict[str, str]) -> int:
+        """Let tickets rest that stumbled, or fail at last; one that has a verdict keeps it."""
+        given_up = [name for name in wrong if name in pending and not self._stumbles.again(name)]
+        for name in given_up:
+            await self._database.writing(lambda s, n=name: rows.fail(s, n, wrong[n]))  # type: ignore[misc]
+        return len(given_up)
 
     def _write(self, session: Any, part: list[rows.Contract], ids: list[str], watch: rows.Watch) -> None:
         rows.mark_stored(session, ids)
@@ -166,11 +178,12 @@ class TicketDesk(Desk):
         if open_ones:
             await self._diagnose(open_ones)
 
-    def _count(self, results: Sequence[rows.Contract], wrong: dict[str, str]) -> None:
+    def _count(self, results: Sequence[rows.Contract], wrong: dict[str, str], failed: int) -> None:
         tally_verdicts(self._counters, results)
-        self._counters.add("diagnoses", {"outcome": "done"}, len(results))
-        if wrong:
-            self._counters.add("diagnoses", {"outcome": "failed"}, len(wrong))
+        told = {"done": len(results), "failed": failed, "retried": len(wrong) - failed}
+        for outcome, number in told.items():
+            if number or outcome == "done":
+                self._counters.add("diagnoses", {"outcome": outcome}, number)
 
 
 def _ticket_segments(store: Store) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -68,10 +68,11 @@ def take_in(
     return TakenIn([record["id"] for record in new], known, other)
 
 
-def waiting(session: Session, limit: int) -> list[Ticket]:
-    """Tickets that are not diagnosed, the longest waiting first."""
+def waiting(session: Session, limit: int, resting: Collection[str] = ()) -> list[Ticket]:
+    """Tickets that are not diagnosed and do not rest, the longest waiting first."""
     query = select(Ticket).where(Ticket.diagnosis == PENDING).order_by(Ticket.taken_in_at, Ticket.id)
-    return list(session.scalars(query.limit(limit)))
+    found = session.scalars(query.limit(limit + len(resting)))
+    return [ticket for ticket in found if ticket.id not in resting][:limit]
 
 
 def watched(session: Session, limit: int, now: datetime) -> list[Ticket]:
