@@ -48,11 +48,40 @@ def simulate(
     variant: Annotated[
         str, typer.Option(help="plain, harder, or perturbed (drawn from the seed).")
     ] = "plain",
+    loop: Annotated[
+        bool,
+        typer.Option(
+            "--loop",
+            help="A month of a province: DAYS with complaints, daily counts of half a year before them.",
+        ),
+    ] = False,
+    customers: Annotated[
+        Path | None, typer.Option("--customers", help="With --loop: CSV with month, region, customers.")
+    ] = None,
 ) -> None:
     """Write a network's files as real systems write them, its complaints, and apart from them truth.csv."""
     from callcause.commands import simulating
 
-    simulating.run(folder, cells=cells, days=days, tickets=tickets, seed=seed, variant=variant)
+    if loop:
+        simulating.month(folder, cells, days, tickets, seed, variant, customers)
+    else:
+        simulating.run(folder, cells=cells, days=days, tickets=tickets, seed=seed, variant=variant)
+
+
+@app.command()
+def rehearse(
+    folder: Annotated[Path, typer.Argument(help="Folder that `callcause simulate --loop` wrote.")],
+    work: Annotated[Path, typer.Option("--work", help="New folder for store, state, log and report.")],
+    slot: Annotated[float, typer.Option("--slot", min=1, help="Minutes between two looks.")] = 60.0,
+    seed: Annotated[int, typer.Option(help="Seed of departments and customers.")] = 1,
+    database: Annotated[
+        str, typer.Option("--database", help="Empty PostgreSQL database; else SQLite in the work folder.")
+    ] = "",
+) -> None:
+    """Go through a simulated month with the real service, and print what came of it."""
+    from callcause.commands import rehearsing
+
+    rehearsing.run(folder, work, slot, seed, database)
 
 
 @app.command()

@@ -8,6 +8,7 @@ from pathlib import Path
 from callcause.commands import diagnosing, ingesting
 from callcause.evaluation import evaluate
 from callcause.simulator import simulate
+from callcause.simulator.month import simulate_month
 from callcause.terminal import out, progress, say
 from callcause_error import UsageError
 
@@ -19,6 +20,15 @@ def run(folder: Path, *, cells: int, days: int, tickets: int, seed: int, variant
     with progress("simulate"):
         simulate(folder, cells=cells, days=days, tickets=tickets, seed=seed, variant=variant)
     say(f"network, tickets.csv and truth.csv are in {folder}")
+
+
+def month(
+    folder: Path, cells: int, days: int, tickets: int, seed: int, variant: str, customers: Path | None
+) -> None:
+    """Write a simulated month of a province."""
+    with progress("simulate"):
+        simulate_month(folder, cells, days, tickets, seed, variant, customers)
+    say(f"network, tickets.csv, history.csv, customers.csv and the truth are in {folder}")
 
 
 def demo(folder: Path, seed: int) -> None:

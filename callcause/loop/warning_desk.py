@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from callcause.loop.audit_log import append
@@ -91,14 +91,28 @@ class WarningDesk(Desk):
             rows.select("type", "region", "day", "alarmed"), on=["type", "region", "day"], how="left"
         )
         bases = base_values(every.filter(pl.col("day") < today), today)
-        raised = []
-        for row in self._judged(every.filter(pl.col("day") == today), bases):
-            if row["level"] and _alive(session, row["type"], row["region"]) is None:
-                raised.append(self._raise(session, row, today, now))
         yesterday = today - timedelta(days=1)
         before = base_values(every.filter(pl.col("day") < yesterday), yesterday)
-        self._recover(session, self._judged(every.filter(pl.col("day") == yesterday), before), yesterday, now)
+        whole = self._judged(every.filter(pl.col("day") == yesterday), before)
+        # Tickets come in late: a day may pass its threshold after midnight only.
+        raised = self._raise_over(session, whole, yesterday, now)
+        raised += self._raise_over(
+            session, self._judged(every.filter(pl.col("day") == today), bases), today, now
+        )
+        self._recover(session, whole, yesterday, now)
         return raised
+
+    def _raise_over(
+        self, session: Session, rows: Sequence[Mapping[str, Any]], day: date, now: datetime
+    ) -> list[str]:
+        """Raise what is over its threshold on a day, once for that day and while no other one lasts."""
+        return [
+            self._raise(session, row, day, now)
+            for row in rows
+            if row["level"]
+            and _alive(session, row["type"], row["region"]) is None
+            and not _of_day(session, row["type"], row["region"], day)
+        ]
 
     async def import_days(self, rows: Sequence[Mapping[str, Any]], who: str) -> int:
         """Take in daily counts from before the first ticket; a day that is known is replaced."""
@@ -313,6 +327,14 @@ def _alive(session: Session, type_: str, region: str) -> EarlyWarning | None:
         EarlyWarning.type == type_, EarlyWarning.region == region, EarlyWarning.state.in_(ALIVE)
     )
     return session.scalars(query.order_by(EarlyWarning.raised_at)).first()
+
+
+def _of_day(session: Session, type_: str, region: str, day: date) -> bool:
+    """Whether there was a warning for that day, whatever became of it."""
+    query = select(func.count()).where(
+        EarlyWarning.type == type_, EarlyWarning.region == region, EarlyWarning.day == day
+    )
+    return bool(session.scalar(query))
 
 
 def _state(text: str) -> WarningState:
