@@ -15,7 +15,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import httpx
 import numpy as np
@@ -27,8 +30,10 @@ from collectors.store import Store
 from diagnosis.engine import Engine
 from runbooks.loader import load_runbooks
 
+T = TypeVar("T")
 LIMIT_S = 2.0
-PATIENCE_S = 300.0
+PATIENCE_S = 1800.0
+"""For each step; a machine with much else to do starts the service and simulates slowly."""
 CLI = [sys.executable, "-m", "callcause.cli"]
 
 
@@ -56,9 +61,10 @@ def network(folder: Path, count: int) -> list[dict[str, str]]:
     """Simulate a network, store it without its tickets, return those."""
     command = [*CLI, "simulate", "net", "--cells", "60", "--days", "8", "--tickets", str(count)]
     subprocess.run(command, cwd=folder, check=True, capture_output=True)
-    subprocess.run(
-        [*CLI, "ingest", "--store", "data/store", "net/network"], cwd=folder, check=False, capture_output=True
-    )
+    ingest = [*CLI, "ingest", "--store", "data/store", "net/network"]
+    done = subprocess.run(ingest, cwd=folder, check=False, capture_output=True, text=True)
+    if not (folder / "data/store").exists():
+        raise RuntimeError(f"nothing was stored: {done.stderr[-500:]}")
     with (folder / "net/tickets.csv").open(encoding="utf-8") as file:
         return [{name: text for name, text in row.items() if text} for row in csv.DictReader(file)]
 
@@ -78,38 +84,63 @@ def engine_alone(folder: Path, tickets: list[dict[str, str]]) -> list[float]:
 
 def through_service(folder: Path, tickets: list[dict[str, str]]) -> list[float]:
     """Seconds from the post to the verdict, one ticket at a time, after one that warms up."""
-    (folder / "callcause.toml").write_text("[service]\nport = 0\n")
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [*CLI, "serve", "--config", "callcause.toml"], cwd=folder, stdout=log, stderr=log
-        )
+    (folder / "callcause.toml").write_text("[service]\nport = 0\nrequests_per_minute = 1000000\n")
+    log = folder / "log"
+    with log.open("wb") as out:
+        command = [*CLI, "serve", "--config", "callcause.toml"]
+        process = subprocess.Popen(command, cwd=folder, stdout=out, stderr=out)
     try:
-        port = waited(lambda: re.search(r'"port": "(\d+)"', (folder / "log").read_text()))
-        with httpx.Client(base_url=f"http://127.0.0.1:{port[1]}", timeout=60) as client:
-            waited(lambda: client.get("/readyz").status_code == 200)
-            posted(client, {**tickets[0], "id": "warming-up"})
-            return [posted(client, ticket) for ticket in tickets]
+        service = Running(process, log)
+        found = waited(lambda: re.search(r'"port": "(\d+)"', log.read_text()), service)
+        with httpx.Client(base_url=f"http://127.0.0.1:{found[1]}", timeout=PATIENCE_S) as client:
+            waited(lambda: client.get("/readyz").status_code == 200, service)
+            posted(client, {**tickets[0], "id": "warming-up"}, service)
+            return [posted(client, ticket, service) for ticket in tickets]
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(PATIENCE_S)
 
 
-def posted(client: httpx.Client, ticket: dict[str, str]) -> float:
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The process that is waited for; what it wrote last is told where it ends or stays silent."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def check(self, end: float) -> None:
+        """Raise where waiting is in vain."""
+        code = self.process.poll()
+        if code is not None or time.monotonic() > end:
+            what = "is silent" if code is None else f"ended with {code}"
+            raise RuntimeError(f"the service {what}: {self.log.read_text()[-1500:]}")
+
+
+def posted(client: httpx.Client, ticket: dict[str, str], service: Running) -> float:
     """Post one ticket; seconds until its verdict is there."""
     began = time.perf_counter()
     client.post("/tickets", json=ticket).raise_for_status()
-    waited(lambda: client.get(f"/tickets/{ticket['id']}").status_code == 200, 0.01)
+    waited(lambda: read(client, ticket["id"]), service, 0.02)
     return time.perf_counter() - began
 
 
-def waited(look: object, pause_s: float = 0.1) -> re.Match[str]:
+def read(client: httpx.Client, ticket: str) -> bool:
+    """Tell whether the verdict of a ticket can be read."""
+    answer = client.get(f"/tickets/{ticket}")
+    if answer.status_code == 202:
+        return False
+    if answer.status_code != 200 or "verdict" not in answer.json():
+        raise RuntimeError(f"ticket {ticket}: {answer.status_code} {answer.text[:500]}")
+    return True
+
+
+def waited(look: Callable[[], T | None], service: Running, pause_s: float = 0.1) -> T:
     """Return what `look` gives once it is true."""
     end = time.monotonic() + PATIENCE_S
-    while not (found := look()):  # type: ignore[operator]
-        if time.monotonic() > end:
-            raise TimeoutError("the service did not answer")
+    while not (found := look()):
+        service.check(end)
         time.sleep(pause_s)
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from datetime import timedelta
 import numpy as np
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
-from scipy.stats import poisson
+from scipy.special import gammainc
 
 KEYS = (
     "cell",
@@ -71,7 +71,7 @@ def clusters(
     dense = _densest(pairs, chosen)
     rows = dense.filter(pl.col("n") >= chosen.least).join(usual, on=["key", "entity"], how="left")
     expected = rows["per_day"].fill_null(chosen.usual_per_day).clip(1e-6).to_numpy() * chosen.window_h / 24.0
-    chance = poisson.sf(rows["n"].to_numpy() - 1, expected)
+    chance = gammainc(rows["n"].to_numpy(), expected)  # of so many or more, by Poisson
     rows = rows.with_columns(pl.Series("expected", expected), pl.Series("chance", chance))
     rows = rows.filter(pl.col("chance") < chosen.chance).sort("chance", "key", "entity")
     return [
@@ -125,6 +125,6 @@ def five_minute_counts(at: pl.Series) -> pl.DataFrame:
 
 def outage_bins(counts: pl.DataFrame, usual_per_bin: float, chance: float = 1e-4) -> pl.DataFrame:
     """Five-minute bins with more complaints than chance allows: start, n, chance."""
-    tail = poisson.sf(counts["n"].to_numpy() - 1, max(usual_per_bin, 1e-9))
+    tail = gammainc(counts["n"].to_numpy(), max(usual_per_bin, 1e-9))
     rows = counts.with_columns(pl.Series("chance", np.asarray(tail, dtype=np.float64)))
     return rows.filter(pl.col("chance") < chance)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import polars as pl
-from scipy.stats import binomtest
+from scipy.special import bdtrc
 
 from collectors.kpi.catalogue import Catalogue
 from collectors.kpi.formula import guard
@@ -109,8 +109,7 @@ def _warned(slips: pl.DataFrame, complaints: pl.DataFrame, horizon: timedelta) -
 
 def _chance_of(rows: pl.DataFrame) -> pl.Series:
     """Tell how likely so many right slips are where slips mean nothing."""
-    tests = [
-        float(binomtest(followed, slips, min(max(chance, 1e-9), 1.0), alternative="greater").pvalue)
-        for followed, slips, chance in rows.select("followed", "slips", "chance").iter_rows()
-    ]
-    return pl.Series("p", tests, dtype=pl.Float64)
+    tails = bdtrc(
+        rows["followed"].to_numpy() - 1.0, rows["slips"].to_numpy(), rows["chance"].clip(1e-9, 1.0).to_numpy()
+    )
+    return pl.Series("p", tails, dtype=pl.Float64)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from scipy.stats import binomtest, norm
+from scipy.special import ndtri
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,8 @@ def volume_change(before: int, before_days: float, after: int, after_days: float
     if total == 0 or before_days <= 0 or after_days <= 0:
         return Change(before, after, before_days, after_days, np.nan, np.nan, np.nan, 1.0)
     share = after_days / (before_days + after_days)
+    from scipy.stats import binomtest  # here: a second of imports that only a report needs
+
     test = binomtest(after, total, share)
     interval = test.proportion_ci(0.95)
     odds = [_rate_ratio(x, share) for x in (after / total, interval.low, interval.high)]
@@ -95,7 +97,7 @@ def wilson(hits: int, total: int, confidence: float = 0.95) -> tuple[float, floa
     """Interval of a share (Wilson 1927); (0, 1) where nothing was counted."""
     if total == 0:
         return 0.0, 1.0
-    z = float(norm.ppf(0.5 + confidence / 2))
+    z = float(ndtri(0.5 + confidence / 2))
     share = hits / total
     centre = (share + z * z / (2 * total)) / (1 + z * z / total)
     half = z * np.sqrt(share * (1 - share) / total + z * z / (4 * total * total)) / (1 + z * z / total)

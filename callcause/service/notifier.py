@@ -7,8 +7,8 @@ import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-import apprise
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -19,6 +19,9 @@ from callcause.state import Database
 from callcause.state.base import utc_now
 from callcause.state.notice import GIVEN_UP, SENT, WAITING, Notice
 from callcause_error import UsageError
+
+if TYPE_CHECKING:
+    import apprise
 
 LOG = logging.getLogger(__name__)
 TOGETHER = 20
@@ -82,6 +85,8 @@ class Notifier(Desk):
 
 
 def _sender(target: NoticeTarget) -> apprise.Apprise:
+    import apprise  # here: half a second of imports that only a service with targets needs
+
     sender = apprise.Apprise()
     if not sender.add(target.url.reveal()):
         raise UsageError("Apprise does not know this kind of URL", key=f"notices.{target.name}.url")

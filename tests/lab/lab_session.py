@@ -105,7 +105,7 @@ class Session:
         self._number += 1
         complaint = ticket(played, self._number)
         await asyncio.to_thread(self.service.complain, complaint)
-        verdict, _ = await asyncio.to_thread(
+        verdict, waited_s = await asyncio.to_thread(
             self.service.settled, complaint["id"], lambda v: right(fault, v), PATIENCE_S
         )
         seconds = time.time() - played.outcome.ended
@@ -121,6 +121,7 @@ class Session:
             "heard": list(played.heard),
             "right": verdict is not None and right(fault, verdict),
             "seconds": round(seconds, 1),
+            "after_ticket_s": round(waited_s, 1),
             "with": brief(verdict),
             "without": blind,
         }
