@@ -71,7 +71,7 @@ def ask(port: int) -> bytes:
         sock.bind(("127.0.0.1", 0))
         sock.settimeout(0.5)
         address = f"127.0.0.1:{sock.getsockname()[1]}"
-        for _ in range(40):
+        for _ in range(240):
             sock.sendto(REGISTER.format(address=address, impu=impu(IMSI_A)).encode(), ("127.0.0.1", port))
             try:
                 return sock.recv(65_535)

@@ -24,7 +24,7 @@ from collectors.records import Pseudonymiser
 from collectors.registry import sources
 from collectors.sink import SinkSettings, StoreSink
 
-PATIENCE_S = 20.0
+PATIENCE_S = 120.0
 
 
 class HeldRows:

@@ -65,8 +65,8 @@ class Core:
 
     def parts_listen(self) -> None:
         """Wait until the HSS and the media relay take connections."""
-        wait_for(lambda: self._listens(HSS.host, HSS.port), 10, "the HSS listens")
-        wait_for(lambda: self._listens(RELAY.host, RELAY.metrics_port), 10, "the media relay answers")
+        wait_for(lambda: self._listens(HSS.host, HSS.port), 60, "the HSS listens")
+        wait_for(lambda: self._listens(RELAY.host, RELAY.metrics_port), 60, "the media relay answers")
 
     def ready(self) -> None:
         """Wait until every CSCF answers and has its Diameter peer."""
@@ -111,7 +111,7 @@ class Core:
             *("--user=root", "--bind-interfaces", f"--listen-address={DNS.host}", "--except-interface=none"),
             *arguments,
         )
-        wait_for(self._dns_answers, 5, "DNS answers")
+        wait_for(self._dns_answers, 60, "DNS answers")
 
     def _dns_answers(self) -> bool:
         """Ask for the root's name servers: any answer will do."""
@@ -212,13 +212,13 @@ class Core:
 
     # --- ask and order
 
-    def rpc(self, node: Node, method: str, *parameters: Any) -> Any:
+    def rpc(self, node: Node, method: str, *parameters: Any, patience_s: float = 30.0) -> Any:
         """Call a CSCF's JSON-RPC over its datagram socket."""
         mine = self.plan.socket(f"asker-{os.getpid()}-{node.node_id}")
         mine.unlink(missing_ok=True)
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as asker:
             asker.bind(str(mine))
-            asker.settimeout(2)
+            asker.settimeout(patience_s)
             request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(parameters)}
             asker.sendto(json.dumps(request).encode(), str(self.plan.socket(node.node_id)))
             answer = json.loads(asker.recv(1 << 20))
@@ -230,7 +230,7 @@ class Core:
     def answers(self, node: Node) -> bool:
         """Tell whether a CSCF answers its control socket."""
         try:
-            self.rpc(node, "core.uptime")
+            self.rpc(node, "core.uptime", patience_s=2.0)
         except (OSError, LabError):
             return False
         return True
@@ -238,7 +238,7 @@ class Core:
     def has_peer(self, node: Node) -> bool:
         """Tell whether a CSCF has an open Diameter connection to the HSS."""
         try:
-            listed = self.rpc(node, "cdp.list_peers")
+            listed = self.rpc(node, "cdp.list_peers", patience_s=2.0)
         except (OSError, LabError):
             return False
         return "Open" in json.dumps(listed)
@@ -246,7 +246,7 @@ class Core:
     def order_hss(self, order: dict[str, Any]) -> None:
         """Give the HSS an order over its control socket."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asker:
-            asker.settimeout(2)
+            asker.settimeout(30)
             asker.connect(str(self.plan.socket("hss")))
             asker.sendall(json.dumps(order).encode() + b"\n")
             asker.recv(64)
@@ -263,7 +263,7 @@ class Core:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.processes[name].pid, how)
         if how is signal.SIGKILL:
-            self.processes[name].wait(timeout=5)
+            self.processes[name].wait(timeout=60)
 
     def running(self, name: str) -> bool:
         """Tell whether a part's main process lives."""
@@ -276,4 +276,4 @@ class Core:
                 os.killpg(process.pid, signal.SIGKILL)
         for process in self.processes.values():
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(timeout=5)
+                process.wait(timeout=60)

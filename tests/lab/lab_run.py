@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import select
 import subprocess
 from pathlib import Path
@@ -17,8 +18,11 @@ HERE = Path(__file__).resolve().parent
 class LabRun:
     """A session as a child process; when this process ends, however it ends, the whole lab ends."""
 
-    def __init__(self, root: Path, timers: str = "staggered", *, service: bool = True) -> None:
+    def __init__(
+        self, root: Path, timers: str = "staggered", *, service: bool = True, patience_s: float = 30.0
+    ) -> None:
         self.root, self.timers, self._service = root, timers, service
+        self._patience_s = patience_s
         self.started: dict[str, Any] = {}
         self._process: subprocess.Popen[str] | None = None
 
@@ -31,9 +35,10 @@ class LabRun:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
+                env={**os.environ, "LAB_PATIENCE_S": str(self._patience_s)},
                 text=True,
             )
-        self.started = self._answer(400)
+        self.started = self._answer(900)
         return self
 
     def __exit__(
@@ -41,7 +46,7 @@ class LabRun:
     ) -> None:
         self.stop()
 
-    def ask(self, order: dict[str, Any], seconds: float = 120) -> dict[str, Any]:
+    def ask(self, order: dict[str, Any], seconds: float = 600) -> dict[str, Any]:
         """Give the session an order and return its answer."""
         process = self._running()
         assert process.stdin is not None

@@ -130,7 +130,7 @@ class Service:
     def __init__(self, plan: Plan, port: int = 8470) -> None:
         self.plan, self.port = plan, port
         self._process: subprocess.Popen[bytes] | None = None
-        self._http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10, trust_env=False)
+        self._http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False)
         self._environment = {**os.environ, "CALLCAUSE_PSEUDONYM_KEY": KEY}
 
     def _callcause(self, *arguments: str) -> list[str]:
@@ -155,7 +155,7 @@ class Service:
                 stdout=log,
                 stderr=log,
             )
-        wait_for(self._ready, 300, "callcause serves")
+        wait_for(self._ready, 600, "callcause serves")
 
     def _ready(self) -> bool:
         if self._process is not None and self._process.poll() is not None:

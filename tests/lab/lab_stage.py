@@ -66,7 +66,10 @@ class Stage:
         return Played(fault, scene.caller.subscriber, scene.callee.subscriber, outcome, injected, heard)
 
     async def _registered(self, phone: Phone, wanted: bool) -> None:
-        if wanted:
+        """Register where that is wanted, as often as a patient customer would try."""
+        for left in reversed(range(3 if wanted else 0)):
             outcome = await phone.register()
-            if outcome.status != 200:
+            if outcome.status == 200:
+                return
+            if not left:
                 raise RuntimeError(f"could not register before the fault: {outcome.status} {outcome.reason}")

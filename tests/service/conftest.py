@@ -25,7 +25,7 @@ from collectors.records import load_schemas
 from collectors.store import Store
 
 KEY = "tests-only-key-0123456789abcdef"
-PATIENCE_S = 120.0
+PATIENCE_S = 240.0
 
 
 def wait_until(holds: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> Any:
@@ -57,7 +57,7 @@ class ServiceProcess:
                 cwd=self.folder, env=self._env, stdout=log, stderr=log,
             )  # fmt: skip
         found = wait_until(lambda: self._listening(begin), f"listening: {self.log.read_text()}")
-        return httpx.Client(base_url=f"http://127.0.0.1:{found[1]}", timeout=60)
+        return httpx.Client(base_url=f"http://127.0.0.1:{found[1]}", timeout=PATIENCE_S)
 
     def _listening(self, begin: int) -> Any:
         if self.process is not None and self.process.poll() is not None:

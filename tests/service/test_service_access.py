@@ -52,7 +52,7 @@ async def _serve(application: FastAPI, settings: ServiceSettings, ask: Ask, clie
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     scheme, port = ("https" if settings.tls else "http"), listening.getsockname()[1]
     try:
-        async with httpx.AsyncClient(base_url=f"{scheme}://127.0.0.1:{port}", timeout=60, **client) as asker:
+        async with httpx.AsyncClient(base_url=f"{scheme}://127.0.0.1:{port}", timeout=240, **client) as asker:
             await ask(asker)
     finally:
         server.stop()

@@ -47,7 +47,7 @@ def alertmanager(folder: Path, webhook: str) -> Iterator[str]:
 
 def _ready(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/-/ready", timeout=5).status_code == 200
+        return httpx.get(f"{url}/-/ready", timeout=60).status_code == 200
     except httpx.TransportError:
         return False
 

@@ -97,7 +97,7 @@ def test_a_taken_port_is_one_clear_message(tmp_path: Path) -> None:
         done = subprocess.run(
             [sys.executable, "-m", "callcause.cli", "serve", "--config", str(config)],
             cwd=tmp_path, env={**os.environ, "CALLCAUSE_PSEUDONYM_KEY": KEY}, capture_output=True, text=True,
-            timeout=120, check=False,
+            timeout=300, check=False,
         )  # fmt: skip
     assert done.returncode == 4
     assert "service.port: cannot listen on" in done.stderr

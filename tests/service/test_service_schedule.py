@@ -84,7 +84,7 @@ def scheduled(
     return asyncio.run(run())
 
 
-async def reached(holds: Callable[[], bool], patience_s: float = 60.0) -> None:
+async def reached(holds: Callable[[], bool], patience_s: float = 180.0) -> None:
     async with asyncio.timeout(patience_s):
         while not holds():
             await asyncio.sleep(0.01)
@@ -125,12 +125,12 @@ def test_dead_targets_do_not_delay_the_others() -> None:
 def test_first_runs_are_spread_over_the_interval() -> None:
     collector, _, _ = scheduled(
         [f"good {n}" for n in range(5)], lambda c, h: len({name for name, _ in c.runs}) == 5,
-        interval_s=1.0, deadline_s=1,
+        interval_s=4.0, deadline_s=60,
     )  # fmt: skip
     first = dict(reversed(collector.runs))
     begun = [first[f"good {n}"] for n in range(5)]
     assert begun == sorted(begun)
-    assert begun[-1] - begun[0] >= 0.7
+    assert begun[-1] - begun[0] >= 1.5  # 3.2 s; less where the machine was late with the first
 
 
 def test_errors_are_told_without_identities_and_the_next_run_goes_on() -> None:

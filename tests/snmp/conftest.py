@@ -47,7 +47,7 @@ def free_port(kind: socket.SocketKind = socket.SOCK_DGRAM) -> int:
         return int(made.getsockname()[1])
 
 
-def wait_until(ready: Callable[[], bool], what: str, seconds: float = 30) -> None:
+def wait_until(ready: Callable[[], bool], what: str, seconds: float = 120) -> None:
     pause, end = threading.Event(), time.monotonic() + seconds
     while not ready():
         assert time.monotonic() < end, f"not in time: {what}"
@@ -76,7 +76,7 @@ def answers(port: int, community: str = "public") -> bool:
         f"127.0.0.1:{port}",
         ".1.3.6.1.2.1.1.3.0",
     ]
-    return subprocess.run(asked, env=QUIET, capture_output=True, timeout=20).returncode == 0
+    return subprocess.run(asked, env=QUIET, capture_output=True, timeout=120).returncode == 0
 
 
 @pytest.fixture(scope="session")

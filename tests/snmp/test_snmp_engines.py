@@ -97,13 +97,13 @@ def test_a_wrong_community_is_a_timeout(ask: Any, snmpd: Any) -> None:
 
 
 def test_after_a_timeout_the_same_engine_asks_again(ask: Any, own_snmpd: Any) -> None:
-    agent = v2c(own_snmpd.port, timeout_s=0.5, retries=0)
+    impatient = v2c(own_snmpd.port, timeout_s=0.5, retries=0)
 
     async def work(engine: Engine) -> Any:
-        await engine.get(agent, [UPTIME], "here")
+        await engine.get(v2c(own_snmpd.port), [UPTIME], "here")
         own_snmpd.stop()
         with pytest.raises(SourceError):
-            await engine.get(agent, [UPTIME], "here")
+            await engine.get(impatient, [UPTIME], "here")
         await asyncio.get_running_loop().run_in_executor(None, own_snmpd.start)
         return await engine.get(v2c(own_snmpd.port), [UPTIME], "here")
 
@@ -111,7 +111,7 @@ def test_after_a_timeout_the_same_engine_asks_again(ask: Any, own_snmpd: Any) ->
 
 
 def test_a_version_3_agent_that_was_restarted_is_found_again(ask: Any, own_snmpd: Any) -> None:
-    agent = v3(own_snmpd.port).model_copy(update={"retries": 1, "timeout_s": 1.0})
+    agent = v3(own_snmpd.port).model_copy(update={"retries": 2, "timeout_s": 5.0})
 
     async def work(engine: Engine) -> Any:
         await engine.get(agent, [UPTIME], "here")

@@ -44,7 +44,7 @@ async def send(program: str, how: list[str], port: int, oid: str, binds: list[st
     running = await asyncio.create_subprocess_exec(
         *arguments, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    return await asyncio.wait_for(running.wait(), 30)
+    return await asyncio.wait_for(running.wait(), 120)
 
 
 async def until(listener: TrapListener, total: int) -> None:
@@ -52,7 +52,7 @@ async def until(listener: TrapListener, total: int) -> None:
         while sum(listener.counts.values()) < total:
             await asyncio.sleep(0.01)
 
-    await asyncio.wait_for(reached(), 20)
+    await asyncio.wait_for(reached(), 120)
 
 
 Work = Callable[[TrapListener], Awaitable[None]]
