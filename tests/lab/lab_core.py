@@ -19,6 +19,8 @@ from lab_network import CSCFS, DNS, DOMAIN, HEP_PORT, HSS, ICSCF, NODES, PCSCF, 
 
 HERE = Path(__file__).resolve().parent
 CONFIG = HERE / "config"
+PATIENCE_S = (4.0, 8.0, 16.0, 32.0)
+"""With a CSCF that starts, before it is started anew."""
 
 
 class LabError(Exception):
@@ -73,19 +75,19 @@ class Core:
         for node in CSCFS:
             self._bring_up(node)
 
-    def _bring_up(self, node: Node, tries: int = 3) -> None:
+    def _bring_up(self, node: Node) -> None:
         """Wait for a CSCF, and start it anew where its Diameter module hung itself up while it started.
 
         cdp of Kamailio 5.6 frees a peer twice where a connection comes while another one is being made.
         """
-        for time_s in range(6, 6 * tries + 1, 6):
+        for time_s in PATIENCE_S:
             try:
                 wait_for(lambda: self.answers(node), time_s, f"{node.node_id} answers")
                 if node is not PCSCF:
                     wait_for(lambda: self.has_peer(node), 2 * time_s, f"{node.node_id} has its HSS")
                 return
             except LabError:
-                if time_s == 6 * tries:
+                if time_s == PATIENCE_S[-1]:
                     raise
                 self.kill(node.node_id)
                 self.start_cscf(node)

@@ -15,6 +15,7 @@ from typing import Any
 from lab_faults import BY_NAME, Fault
 from lab_network import EQUAL, STAGGERED
 
+LIMIT_S = 30.0
 HEAD = (
     "fault",
     "cause at rank one",
@@ -27,9 +28,22 @@ HEAD = (
 )
 
 
+def in_time(play: dict[str, Any]) -> bool:
+    """Tell whether a play counts as right: cause and node named, soon enough after the failed attempt."""
+    return bool(play.get("right")) and play["seconds"] <= LIMIT_S
+
+
+def _phone(plays: Sequence[dict[str, Any]]) -> str:
+    """Return the answer that the phone met most often, with staggered timers where they were played."""
+    met = [play for play in plays if "phone" in play]
+    told = [play for play in met if play["timers"] == STAGGERED.name] or met
+    answers = Counter(f"{play['phone'][0]} {play['phone'][1]}".strip() for play in told)
+    return answers.most_common(1)[0][0] if answers else "-"
+
+
 def _seen(plays: Sequence[dict[str, Any]], timers: str) -> str:
     mine = [play for play in plays if play["timers"] == timers and "later" not in play]
-    return f"{sum(bool(play.get('right')) for play in mine)}/{len(mine)}" if mine else "-"
+    return f"{sum(map(in_time, mine))}/{len(mine)}" if mine else "-"
 
 
 def _longest(plays: Sequence[dict[str, Any]]) -> str:
@@ -58,7 +72,7 @@ def _without(plays: Sequence[dict[str, Any]]) -> str:
 def _row(fault: Fault, plays: Sequence[dict[str, Any]]) -> str:
     cause = fault.cause if fault.is_fault else "`no_fault`"
     node = fault.node.node_id if fault.node else "-"
-    cells = [fault.name, cause, node, _seen(plays, STAGGERED.name), _seen(plays, EQUAL.name)]
+    cells = [fault.name, _phone(plays), cause, node, _seen(plays, STAGGERED.name), _seen(plays, EQUAL.name)]
     return "| " + " | ".join([*cells, _longest(plays), _later(plays), _without(plays)]) + " |"
 
 
@@ -70,8 +84,8 @@ def table(answers: Iterable[dict[str, Any]]) -> str:
     lines = ["| " + " | ".join(HEAD) + " |", "| " + " | ".join("---" for _ in HEAD) + " |"]
     lines += [_row(fault, plays[name]) for name, fault in BY_NAME.items() if name in plays]
     every = [play for played in plays.values() for play in played if "later" not in play]
-    right = sum(bool(play.get("right")) for play in every)
-    wrong = sorted({play["fault"] for play in every if not play.get("right")})
+    right = sum(map(in_time, every))
+    wrong = sorted({play["fault"] for play in every if not in_time(play)})
     lines += [
         "",
         f"{right} of {len(every)} plays right" + (f"; not always: {', '.join(wrong)}" if wrong else ""),
