@@ -2,7 +2,8 @@
 
 What is new becomes part of the hourly KPIs in one transaction. Killed before it, the next refresh does the
 same work again from the same segments; killed after it, nothing is left to do. Merging is a transaction of
-its own, because it changes nothing that a reader sees.
+its own, because it changes nothing that a reader sees. What merging replaced is removed once no reader can
+still be using it: a service that runs for months merges every few seconds.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collectors.store import nodes, tables
 from collectors.store.compaction import merge_recent_counters, merge_recent_hours
 from collectors.store.context import Context
 from collectors.store.rematch import Rematch, find_again, rewrite_found
+from collectors.store.segment import remove_retired
 from collectors.store.shards import COUNTERS
 from collectors.store.tables import PENDING
 from collectors.store.touched import touched_hours
@@ -53,4 +55,5 @@ def refresh(context: Context, rematch: Rematch | None) -> Refreshed:
         merge(context)
         if context.rewrite.new:
             context.commit()
+    remove_retired(context.root, context.ledger)
     return done

@@ -98,11 +98,18 @@ def publish(root: Path, moves: Sequence[tuple[Path, str]]) -> None:
         sync(folder)
 
 
+def remove_retired(root: Path, ledger: Ledger) -> int:
+    """Remove files that merging replaced and that no reader can still be using; returns how many."""
+    names = ledger.forget_retired(RETIRED_GRACE_S)
+    for name in names:
+        (root / name).unlink(missing_ok=True)  # killed in between, it is an orphan for `sweep`
+    return len(names)
+
+
 def sweep(root: Path, ledger: Ledger) -> int:
     """Remove what killed writers left behind; returns the number of files removed."""
     with locked(root / "write.lock"):
-        for name in ledger.forget_retired(RETIRED_GRACE_S):
-            (root / name).unlink(missing_ok=True)
+        remove_retired(root, ledger)
         known = ledger.names()
         orphans = [
             path

@@ -17,13 +17,16 @@ from lab_network import EQUAL, STAGGERED
 
 LIMIT_S = 30.0
 HEAD = (
-    "fault",
-    "cause at rank one",
-    "node",
-    "staggered",
-    "equal",
-    "longest s",
-    "still right",
+    *(
+        "fault",
+        "the phone saw",
+        "cause at rank one",
+        "node",
+        "staggered",
+        "equal",
+        "longest s",
+        "still right",
+    ),
     "without its source",
 )
 
