@@ -1,17 +1,5 @@
 """Recording and alerting rules: severity, department, texts in both languages, a runbook address.
 
-Recording and alerting rules, each with severity, department, texts in both languages and a runbook address.
-
-Recording and alerting rules, each with severity, department, texts in both languages and a runbook address.
-
-Recording and alerting rules, each with severity, department, texts in both languages and a runbook address.
-
-Recording and alerting rules, each with severity, department, texts in both languages and a runbook address.
-
-Recording and alerting rules, each with severity, department, texts in both languages and a runbook address.
-
-Recording and alerting rules, each with severity, department, texts in both languages and a runbook address.
-
 Rule files: https://prometheus.io/docs/prometheus/latest/configuration/alerting_rules/
 """
 
@@ -34,11 +22,12 @@ Z_LIMIT = 3
 """Robust z from which a KPI is beyond its baseline, as in the worst-cell list (default-unverified)."""
 PERSISTENT_S = 5 * 3600
 """Five hours in a row beyond the limit with more than 100 attempts each (S30)."""
+DESK, OPERATION = "Front office", "Network operations centre"
 _DEPARTMENTS = {
     "cell": "RAN optimisation",
     "gsm_cell": "RAN optimisation",
     "node": "IMS core",
-    "network": "Network operations centre",
+    "network": OPERATION,
 }
 _EPC = {"mme", "sgw", "pgw", "pcrf"}
 
@@ -166,13 +155,16 @@ def _lasting(kpi: Kpi) -> Alert:
 
 def loop_alerts() -> list[Alert]:
     """Mass complaints, early warning, overdue tickets, calibration drift."""
-    desk = "Front office"
+    return [*_many_complaints(), *_late_or_wrong()]
+
+
+def _many_complaints() -> list[Alert]:
     return [
         Alert(
             "CallcauseMassComplaints",
             "callcause_cluster_tickets >= 5",
             "critical",
-            "Network operations centre",
+            OPERATION,
             Title(
                 "Mass complaints on {{ $labels.key }} {{ $labels.entity }}",
                 "{{ $labels.entity }} 出现集中投诉",
@@ -188,7 +180,7 @@ def loop_alerts() -> list[Alert]:
             "CallcauseComplaintBurst",
             "callcause_complaints_recent >= 10",
             "critical",
-            desk,
+            DESK,
             Title(
                 "Burst of {{ $labels.category }} complaints in {{ $labels.region }}",
                 "{{ $labels.region }} 区域 {{ $labels.category }} 类投诉突增",
@@ -201,7 +193,7 @@ def loop_alerts() -> list[Alert]:
             "CallcauseEarlyWarning",
             'sum by (type, region) (callcause_warnings{state=~"raised|published"}) > 0',
             "warning",
-            desk,
+            DESK,
             Title(
                 "Early warning: {{ $labels.type }} in {{ $labels.region }}",
                 "投诉预警：{{ $labels.region }} {{ $labels.type }}",
@@ -213,11 +205,16 @@ def loop_alerts() -> list[Alert]:
             "all",
             scope="network",
         ),
+    ]
+
+
+def _late_or_wrong() -> list[Alert]:
+    return [
         Alert(
             "CallcauseTicketsOverdue",
             "sum by (clock, department, region) (callcause_tickets_overdue) > 0",
             "warning",
-            desk,
+            DESK,
             Title("Overdue tickets at {{ $labels.department }}", "{{ $labels.department }} 存在超时工单"),
             Title(
                 "{{ $value }} tickets are past the {{ $labels.clock }} clock.",
@@ -230,7 +227,7 @@ def loop_alerts() -> list[Alert]:
             "CallcauseCalibrationDrift",
             "callcause_calibration_error_ratio > 0.1 and on (category) callcause_feedback_tickets >= 100",
             "warning",
-            "Network operations centre",
+            OPERATION,
             Title(
                 "Probabilities of {{ $labels.category }} have drifted",
                 "{{ $labels.category }} 类概率校准漂移",
@@ -246,14 +243,17 @@ def loop_alerts() -> list[Alert]:
 
 
 def service_alerts() -> list[Alert]:
-    """Silent source, ingest lag, dropped series."""
-    operation = "Network operations centre"
+    """Silent source, missing periods, ingest lag, dropped series."""
+    return [*_silent(), *_behind()]
+
+
+def _silent() -> list[Alert]:
     return [
         Alert(
             "CallcauseSourceSilent",
             "callcause_collector_up == 0",
             "warning",
-            operation,
+            OPERATION,
             Title(
                 "{{ $labels.source }}: {{ $labels.target }} is silent",
                 "数据源 {{ $labels.source }} 的 {{ $labels.target }} 无响应",
@@ -269,17 +269,22 @@ def service_alerts() -> list[Alert]:
             "CallcausePeriodsMissing",
             "callcause_missing_periods > 0",
             "warning",
-            operation,
+            OPERATION,
             Title("{{ $labels.element }} delivers no PM periods", "{{ $labels.element }} 缺少性能数据"),
             Title("{{ $value }} periods are missing.", "缺少 {{ $value }} 个周期。"),
             "all",
             hold="5m",
         ),
+    ]
+
+
+def _behind() -> list[Alert]:
+    return [
         Alert(
             "CallcauseIngestLag",
             'callcause_ingest_lag_seconds{kind=~"cell_kpi|node_kpi|counters"} > 7200',
             "warning",
-            operation,
+            OPERATION,
             Title("KPIs lag behind", "指标入库延迟"),
             Title(
                 "The newest {{ $labels.kind }} row is {{ $value }} seconds old.",
@@ -292,7 +297,7 @@ def service_alerts() -> list[Alert]:
             "CallcauseSeriesDropped",
             "sum(callcause_dropped_series) > 0",
             "info",
-            operation,
+            OPERATION,
             Title("Series fall over the budget", "监控序列超出预算"),
             Title("{{ $value }} series are left out of /metrics.", "有 {{ $value }} 条序列未输出。"),
             "all",

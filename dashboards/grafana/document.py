@@ -35,7 +35,27 @@ _EVENTS = (
 
 def document(board: Board, web: str = "http://127.0.0.1:8470") -> dict[str, Any]:
     """Build the JSON object; `web` is the address of the web page until the viewer sets another."""
-    made = (
+    made = _frame(board, web)
+    for variable in board.variables:
+        made.with_variable(_variable(variable))
+    for title, _, colour, _ in _EVENTS:
+        made.annotation(
+            boards.AnnotationQuery().name(str(title)).datasource(SOURCE).enable(True).icon_color(colour)
+        )
+    for row in board.rows:
+        made.with_row(boards.Row(str(row.title)))
+        for panel in row.panels:
+            made.with_panel(_panel(panel))
+    found: dict[str, Any] = json.loads(json.dumps(made.build(), cls=JSONEncoder))
+    for number, one in enumerate(found["panels"], 1):
+        one["id"] = number
+    _complete(found)
+    return found
+
+
+def _frame(board: Board, web: str) -> boards.Dashboard:
+    """Start a board: its names, times, links and the variables that every board has."""
+    return (
         boards.Dashboard(str(board.title))
         .uid(board.uid)
         .description(board.description)
@@ -60,25 +80,19 @@ def document(board: Board, web: str = "http://127.0.0.1:8470") -> dict[str, Any]
             .keep_time(True)
         )
     )
-    for variable in board.variables:
-        made.with_variable(_variable(variable))
-    for title, expr, colour, _ in _EVENTS:
-        made.annotation(
-            boards.AnnotationQuery()
-            .name(str(title))
-            .datasource(SOURCE)
-            .enable(True)
-            .icon_color(colour)
-            .expr(expr)
-        )
-    for row in board.rows:
-        made.with_row(boards.Row(str(row.title)))
-        for panel in row.panels:
-            made.with_panel(_panel(panel))
-    found: dict[str, Any] = json.loads(json.dumps(made.build(), cls=JSONEncoder))
-    for number, one in enumerate(found["panels"], 1):
-        one["id"] = number
-    return found
+
+
+def _complete(found: dict[str, Any]) -> None:
+    """Set what the SDK cannot: queries of annotations; `auto`, which only interval variables have, goes.
+
+    Grafana's Prometheus plugin reads `target`, `titleFormat` and `textFormat` of an annotation.
+    """
+    for one, (title, expr, _, text_format) in zip(found["annotations"]["list"], _EVENTS, strict=True):
+        one["target"] = {"expr": expr, "refId": "Anno"}
+        one |= {"titleFormat": str(title), "textFormat": text_format}
+    for variable in found["templating"]["list"]:
+        for name in ("auto", "auto_count", "auto_min"):
+            variable.pop(name, None)
 
 
 def text(board: Board) -> str:

@@ -11,65 +11,54 @@ def boards() -> list[Board]:
 
 
 def _tickets() -> Board:
+    return Board(
+        "tickets",
+        Title("Tickets, clocks and departments", "工单、时限与部门"),
+        (Row(Title("Open", "未归档"), _open()), Row(Title("Closed", "已归档"), _closed())),
+    )
+
+
+def _open() -> tuple[Panel, ...]:
+    return (
+        Panel(Title("By state", "按状态"), (Query("sum by (state) (callcause_tickets)", "{{state}}"),)),
+        Panel(
+            Title("By department", "按部门"),
+            (Query("sum by (department) (callcause_tickets)", "{{department}}"),),
+        ),
+        Panel(
+            Title("Overdue by clock", "按时限超时"),
+            (Query("sum by (clock) (callcause_tickets_overdue)", "{{clock}}"),),
+        ),
+        Panel(
+            Title("Oldest ticket", "最早工单"),
+            (Query("callcause_ticket_oldest_age_seconds", "{{department}}"),),
+            unit="s",
+        ),
+        Panel(
+            Title("Most urgent", "最紧急"),
+            (Query("callcause_ticket_info", instant=True),),
+            kind="table",
+            width=24,
+            links=(TICKET_LINK,),
+        ),
+    )
+
+
+def _closed() -> tuple[Panel, ...]:
     timely = (
         'sum by (department) (increase(callcause_tickets_closed_total{timely="true"}[7d]))'
         " / sum by (department) (increase(callcause_tickets_closed_total[7d]))"
     )
-    return Board(
-        "tickets",
-        Title("Tickets, clocks and departments", "工单、时限与部门"),
-        (
-            Row(
-                Title("Open", "未归档"),
-                (
-                    Panel(
-                        Title("By state", "按状态"),
-                        (Query("sum by (state) (callcause_tickets)", "{{state}}"),),
-                    ),
-                    Panel(
-                        Title("By department", "按部门"),
-                        (Query("sum by (department) (callcause_tickets)", "{{department}}"),),
-                    ),
-                    Panel(
-                        Title("Overdue by clock", "按时限超时"),
-                        (Query("sum by (clock) (callcause_tickets_overdue)", "{{clock}}"),),
-                    ),
-                    Panel(
-                        Title("Oldest ticket", "最早工单"),
-                        (Query("callcause_ticket_oldest_age_seconds", "{{department}}"),),
-                        unit="s",
-                    ),
-                    Panel(
-                        Title("Most urgent", "最紧急"),
-                        (Query("callcause_ticket_info", instant=True),),
-                        kind="table",
-                        width=24,
-                        links=(TICKET_LINK,),
-                    ),
-                ),
-            ),
-            Row(
-                Title("Closed", "已归档"),
-                (
-                    Panel(
-                        Title("Timely-handling rate, 7 days", "处理及时率（7天）"),
-                        (Query(timely, "{{department}}"),),
-                        unit="percentunit",
-                        bound=0.9,
-                        worse="below",
-                    ),
-                    Panel(
-                        Title("Hand-offs in a day", "每天转派"),
-                        (
-                            Query(
-                                "sum by (outcome) (increase(callcause_ticket_handoffs_total[1d]))",
-                                "{{outcome}}",
-                            ),
-                        ),
-                    ),
-                ),
-            ),
+    handed = "sum by (outcome) (increase(callcause_ticket_handoffs_total[1d]))"
+    return (
+        Panel(
+            Title("Timely-handling rate, 7 days", "处理及时率（7天）"),
+            (Query(timely, "{{department}}"),),
+            unit="percentunit",
+            bound=0.9,
+            worse="below",
         ),
+        Panel(Title("Hand-offs in a day", "每天转派"), (Query(handed, "{{outcome}}"),)),
     )
 
 
