@@ -25,7 +25,8 @@ def begin(row: Ticket, record: Mapping[str, Any], settings: LoopSettings) -> Non
     row.disturbs = row.clustered = row.entry_late = False
     row.category = row.category or record.get("category")
     entered = record.get("entered_at")
-    row.entered_at = datetime.fromisoformat(entered) if entered else row.taken_in_at
+    if row.state != State.RECEIVED:
+        row.entered_at = datetime.fromisoformat(entered) if entered else row.taken_in_at
     judge(row)
     set_dues(row, (), row.taken_in_at, settings)
 

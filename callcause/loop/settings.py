@@ -67,7 +67,10 @@ class LoopSettings(_Section):
     clusters: ClusterSettings = Field(default_factory=ClusterSettings)
     history_days: int = Field(default=28, ge=7, description="own tickets that tell a key's normal volume")
     change_after_h: float = Field(default=2.0, ge=0, description="complaints this long after planned work")
-    notice_before_h: float = Field(default=72.0, gt=0, description="planned work whose notice is prepared")
+    notice_before_h: float = Field(
+        default=72.0, gt=0, description="notices of planned work go out this early"
+    )
+    notice_recipients: tuple[str, ...] = Field(default=(), description="targets of those; none = all targets")
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
     closing_needs_cause: bool = Field(default=False, description="a ticket closes only with confirmed_cause")
     effect: EffectSettings = Field(default_factory=EffectSettings)

@@ -181,6 +181,8 @@ def _move(
             row.wrong_dispatches += 1
             row.holder, row.accepted_at = settings.front_office, None
             step.counts.append(("callcause_ticket_handoffs_total", {"outcome": "returned"}))
+        case State.ENTERED:
+            row.entered_at = row.entered_at or now
         case State.RESOLVED:
             row.resolved_at, row.times_handled = now, row.times_handled + 1
         case State.REPLIED:

@@ -42,6 +42,7 @@ async def _follow(service: Service, moment: SharedMoment) -> None:
         if (now := moment.read()) != seen:
             seen = now
             service.warnings.wake()
+            service.work_notices.wake()
 
 
 if __name__ == "__main__":

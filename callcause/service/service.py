@@ -15,6 +15,7 @@ from callcause.loop.housekeeping import Housekeeping
 from callcause.loop.incident_desk import IncidentDesk
 from callcause.loop.vault import Vault
 from callcause.loop.warning_desk import WarningDesk
+from callcause.loop.work_notice import WorkNoticeDesk
 from callcause.service.alert_desk import AlertDesk
 from callcause.service.diagnostician import Diagnostician
 from callcause.service.health import Health
@@ -90,10 +91,12 @@ class Service:
         self.loop = LoopDesk(database, settings.loop, self.counters, lambda: self.diagnostician.runbooks)
         self.incidents = IncidentDesk(database, self.sink, settings.loop)
         self.warnings = WarningDesk(database, settings.warnings, settings.loop.calendar.zone, self.targets)
+        self.work_notices = WorkNoticeDesk(database, self.sink, settings.loop, self.targets)
         self.vault = Vault(database, settings.vault)
         self.housekeeping = Housekeeping(database, settings.loop.retention)
         self.effects = EffectDesk(database, settings.loop.effect, self.diagnostician.again)
-        self.warnings.on_notice.append(self.notifier.wake)
+        for told in (self.warnings, self.work_notices):
+            told.on_notice.append(self.notifier.wake)
         for desk in (self.intake, self.tickets):
             desk.on_taken.append(self.loop.on_taken)
         self.tickets.on_diagnosis.append(self.diagnostician.evidence.on_diagnosis)
@@ -114,6 +117,7 @@ class Service:
         self._task(self.notifier.run(self.stopping), "notices")
         self._task(self.incidents.run(self.stopping), "incidents")
         self._task(self.warnings.run(self.stopping), "warnings")
+        self._task(self.work_notices.run(self.stopping), "notices of planned work")
         self._task(self.housekeeping.run(self.stopping), "housekeeping")
         self._task(self.hub.run(self.stopping), "hub")
         for source in self.make_sources():

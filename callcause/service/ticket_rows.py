@@ -14,7 +14,7 @@ from callcause.service.ticket_record import received_at
 from callcause.state.base import utc_now
 from callcause.state.ticket import DONE, FAILED, PENDING, Result, Ticket, TicketEvent
 
-ENTERED, DIAGNOSED = "entered", "diagnosed"
+RECEIVED, ENTERED, DIAGNOSED = "received", "entered", "diagnosed"
 CANNOT_TELL = "cannot_tell"
 CHUNK = 500
 Contract = dict[str, Any]
@@ -49,7 +49,7 @@ def take_in(
             id=record["id"],
             record=dict(record),
             source=source,
-            state=ENTERED,
+            state=first_state(record),
             received_at=received_at(record),
             taken_in_at=now,
             in_store=in_store,
@@ -62,15 +62,27 @@ def take_in(
     for record in new:
         session.add(
             TicketEvent(
-                ticket_id=record["id"], at=now, who=who, from_state=None, to_state=ENTERED, why=source
+                ticket_id=record["id"], at=now, who=who, from_state=None, to_state=first_state(record),
+                why=source,
             )
-        )
+        )  # fmt: skip
     return TakenIn([record["id"] for record in new], known, other)
 
 
+def first_state(record: Mapping[str, Any]) -> str:
+    """Return the state that a ticket begins in.
+
+    A ticket comes entered, unless it says that it was received only: then the entry clock runs until somebody
+    enters it, and it is not diagnosed before.
+    """
+    received = record.get("status") == RECEIVED and not record.get("entered_at")
+    return RECEIVED if received else ENTERED
+
+
 def waiting(session: Session, limit: int, resting: Collection[str] = ()) -> list[Ticket]:
-    """Tickets that are not diagnosed and do not rest, the longest waiting first."""
-    query = select(Ticket).where(Ticket.diagnosis == PENDING).order_by(Ticket.taken_in_at, Ticket.id)
+    """Tickets that are entered and not diagnosed and do not rest, the longest waiting first."""
+    query = select(Ticket).where(Ticket.diagnosis == PENDING, Ticket.state != RECEIVED)
+    query = query.order_by(Ticket.taken_in_at, Ticket.id)
     found = session.scalars(query.limit(limit + len(resting)))
     return [ticket for ticket in found if ticket.id not in resting][:limit]
 

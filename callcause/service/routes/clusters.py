@@ -20,7 +20,9 @@ from callcause.loop.life import State as TicketState
 from callcause.loop.reply import notice_text
 from callcause.loop.shown import iso
 from callcause.loop.step import Step, take, ticket_of
+from callcause.loop.work_notice import CANCELLED, calendar, change_of, told_of
 from callcause.service.authentication import Principal, requires
+from callcause.service.problem import Problem
 from callcause.service.routes.life import Text
 from callcause.service.service import Service
 from callcause.service.settings import Role
@@ -28,7 +30,6 @@ from callcause.state.base import utc_now
 from callcause.state.errors import StaleVersion
 from callcause.state.incident import CLOSED, OPEN, Incident
 from callcause.state.ticket import Ticket
-from collectors.store import Store
 
 router = APIRouter(tags=["clusters"])
 Viewer = Annotated[Principal, Depends(requires(Role.viewer))]
@@ -212,13 +213,15 @@ async def planned_work(request: Request, who: Viewer) -> dict[str, Any]:
     settings = service.loop.settings
     now = utc_now()
     until = now + timedelta(hours=settings.notice_before_h)
-    changes = await service.sink.read(lambda store: _changes(store, now - timedelta(days=1), until))
+    near = await service.sink.read(lambda store: calendar(store, now - timedelta(days=1), until))
+    changes = [row for row in near if row["status"] != CANCELLED]
 
-    def linked(session: Session) -> dict[str, int]:
+    def linked(session: Session) -> tuple[dict[str, int], dict[str, list[dict[str, Any]]]]:
         query = select(Ticket.change_ref, func.count()).where(Ticket.change_ref.is_not(None))
-        return {str(name): n for name, n in session.execute(query.group_by(Ticket.change_ref))}
+        counted = {str(name): n for name, n in session.execute(query.group_by(Ticket.change_ref))}
+        return counted, told_of(session, [str(row["id"]) for row in changes])
 
-    tickets, zone = await service.database.reading(linked), settings.calendar.zone
+    (tickets, told), zone = await service.database.reading(linked), settings.calendar.zone
     return {
         "planned_work": [
             {
@@ -231,6 +234,7 @@ async def planned_work(request: Request, who: Viewer) -> dict[str, Any]:
                 "service_affecting": row["service_affecting"],
                 "notice_sent": row["notice_sent"],
                 "notice": {"en": notice_text(row, "en", zone), "zh": notice_text(row, "zh", zone)},
+                "told": told[str(row["id"])],
                 "tickets": tickets.get(row["id"], 0),
             }
             for row in changes
@@ -238,13 +242,23 @@ async def planned_work(request: Request, who: Viewer) -> dict[str, Any]:
     }
 
 
-def _changes(store: Store, begin: datetime, until: datetime) -> list[dict[str, Any]]:
-    rows = store.records("change").filter(
-        pl.col("planned_end") >= begin,
-        pl.col("planned_start") <= until,
-        pl.col("status").cast(pl.String).ne_missing("cancelled"),
-    )
-    return list(rows.sort("planned_start", "id").collect().iter_rows(named=True))
+@router.post("/planned-work/{change_id:path}/notice")
+async def send_notice(request: Request, change_id: str, who: Engineer) -> dict[str, Any]:
+    """Send the notice of planned work now, whatever the calendar says of earlier notices."""
+    service: Service = request.app.state.service
+    desk, now = service.work_notices, utc_now()
+    change = await service.sink.read(lambda store: change_of(store, change_id))
+    if change is None:
+        raise Problem(404, "no such planned work")
+    if not desk.recipients:
+        raise Problem(409, "no target of notices is configured: [[notices]], [loop] notice_recipients")
+    made = await desk.tell([change], now)
+
+    def note(session: Session) -> list[dict[str, Any]]:
+        append(session, now, who.name, "planned_work.notice", change_id, {"notices": made})
+        return told_of(session, [change_id])[change_id]
+
+    return {"id": change_id, "made": made, "told": await service.database.writing(note)}
 
 
 def _incident(session: Session, incident_id: str) -> Incident:

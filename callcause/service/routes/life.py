@@ -12,8 +12,9 @@ from callcause.loop import queue
 from callcause.loop.desk import make_step, read_life
 from callcause.loop.life import LoopError
 from callcause.loop.once import Asked, asked
-from callcause.loop.reply import reply_text
+from callcause.loop.reply import notice_text, reply_text
 from callcause.loop.step import Step
+from callcause.loop.work_notice import change_of
 from callcause.service.authentication import Principal, requires
 from callcause.service.logs import scrubbed
 from callcause.service.problem import Problem
@@ -308,7 +309,10 @@ async def get_reply_text(request: Request, ticket_id: str, who: Viewer) -> dict[
         "en": reply_text(contract, "en", row.reply_due_at, zone, solved=solved),
         "zh": reply_text(contract, "zh", row.reply_due_at, zone, solved=solved),
     }
-    return {"ticket_id": ticket_id, **texts}
+    change = row.change_ref
+    known = await service.sink.read(lambda store: change_of(store, change)) if change else None
+    notice = {"en": notice_text(known, "en", zone), "zh": notice_text(known, "zh", zone)} if known else None
+    return {"ticket_id": ticket_id, **texts, "planned_work": notice}
 
 
 async def _step(
