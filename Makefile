@@ -5,7 +5,7 @@ BIN := .venv/bin
 SRC := callcause collectors dashboards diagnosis runbooks bench tests callcause_error.py hatch_build.py
 PYTEST_ARGS ?=
 
-.PHONY: demo test lint unit bench evaluate lock clean lab
+.PHONY: demo test lint unit bench evaluate lock clean lab loop
 
 demo: .venv/.demo
 	$(BIN)/callcause demo
@@ -28,6 +28,12 @@ bench: .venv/.dev
 # All faults of the live lab with both timer settings; LAB_ARGS="--timers equal --rounds 3" and the like.
 lab: .venv/.dev
 	$(BIN)/python tests/lab/lab_all.py $(LAB_ARGS)
+
+# A simulated month of a province through the real service; LOOP_ARGS="--days 6 --cells 24 --tickets 60" for a small one.
+loop: .venv/.dev
+	rm -rf build/loop
+	$(BIN)/callcause simulate build/loop/month --loop --cells 90 --days 30 --tickets 500 $(LOOP_ARGS)
+	$(BIN)/callcause rehearse build/loop/month --work build/loop/work $(REHEARSE_ARGS)
 
 evaluate: .venv/.dev
 	$(BIN)/python -m bench.accuracy
