@@ -100,7 +100,7 @@ def write_notices(
     for change in changes:
         subject = subject_of(str(change["id"]))
         query = select(Notice.target, Notice.occasion).where(Notice.subject == subject)
-        there = set(session.execute(query).tuples())
+        there = {(target, occasion) for target, occasion in session.execute(query)}
         told = {target for target, occasion in there if occasion != CANCELLED}
         off = change["status"] == CANCELLED
         occasion = CANCELLED if off else f"planned {change['planned_start'].isoformat()}"
