@@ -45,13 +45,13 @@ class Blindfold:
         self._knowledge = load_runbooks(), load_catalogue()
 
     def verdict(self, ticket: dict[str, Any], source: str) -> dict[str, Any]:
-        """Return the contract object of a ticket without `source` (hep, prometheus, hss_log)."""
+        """Return the contract object of a ticket without `source` (hep, prometheus, hss_log, or two: a+b)."""
         store = Store.open(self._root)
         try:
             # The ticket's row as the service stored it: its number is a pseudonym there.
             rows = store.records("ticket").filter(pl.col("id") == ticket["id"]).collect()
             runbooks, catalogue = self._knowledge
-            source_ = _Without(store, KINDS[source])
+            source_ = _Without(store, [kind for name in source.split("+") for kind in KINDS[name]])
             return diagnose(source_, rows, runbooks, catalogue, DiagnosisSettings()).results()[0]
         finally:
             store.close()

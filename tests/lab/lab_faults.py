@@ -176,8 +176,13 @@ def _kill_relay(scene: Scene) -> None:
 
 
 def _start_relay(scene: Scene) -> None:
+    """Start the relay and, with it, the P-CSCF.
+
+    Each of its workers keeps the error of the dead relay's port and refuses its next call for it.
+    """
     scene.core.start_relay()
     scene.core.parts_listen()
+    _restart(PCSCF)(scene)
 
 
 def _nothing(scene: Scene) -> None:

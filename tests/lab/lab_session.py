@@ -111,7 +111,7 @@ class Session:
         seconds = time.time() - played.outcome.ended
         blind = {
             source: brief(await asyncio.to_thread(self.blindfold.verdict, complaint, source))
-            for source in fault.truth.split("+")
+            for source in dict.fromkeys([*fault.truth.split("+"), fault.truth])
         }
         outcome = played.outcome
         return {
