@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from callcause.commands import board_shelf, custody, runbook_shelf
+from callcause.commands import board_shelf, custody, pseudonym_keys, runbook_shelf
 from callcause.form import Form
 from callcause.terminal import fail
 from callcause_error import CallcauseError
@@ -27,6 +27,7 @@ app.add_typer(runbook_shelf.app, name="runbooks")
 app.add_typer(board_shelf.app, name="dashboards")
 app.add_typer(custody.audit_app, name="audit")
 app.add_typer(custody.vault_app, name="vault")
+app.add_typer(pseudonym_keys.pseudonyms_app, name="pseudonyms")
 config_app = typer.Typer(help="The configuration of the service.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 
@@ -216,6 +217,22 @@ def replay(
     from callcause.commands import calibrating
 
     raise typer.Exit(calibrating.replay(config, ticket, result))
+
+
+@app.command()
+def erase(
+    config: Annotated[Path, typer.Option("--config", help="TOML configuration of the service.")],
+    why: Annotated[str, typer.Option("--why", help="Reason; the audit log keeps it.")],
+    number: Annotated[
+        bool, typer.Option("--number", help="By clear number, read from standard input.")
+    ] = False,
+    pseudonym: Annotated[str | None, typer.Option("--pseudonym", help="By pseudonym.")] = None,
+    ticket: Annotated[str | None, typer.Option("--ticket", help="The subscriber of this ticket.")] = None,
+) -> None:
+    """Erase one subscriber from the store, the state database, the evidence and the vault."""
+    from callcause.commands import erasing
+
+    erasing.run(config, why, number=number, pseudonym=pseudonym, ticket=ticket)
 
 
 @app.command()

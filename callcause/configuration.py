@@ -11,7 +11,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic_core import ErrorDetails
 
-from callcause.loop.settings import LoopSettings, VaultSettings, WarningsSettings
+from callcause.loop.settings import LoopSettings, RecordRetention, VaultSettings, WarningsSettings
 from callcause.service.settings import (
     AlertSettings,
     KnowledgeSettings,
@@ -68,6 +68,7 @@ class Configuration(BaseModel):
     tmf621: Tmf621Settings = Field(default_factory=Tmf621Settings)
     loop: LoopSettings = Field(default_factory=LoopSettings)
     warnings: WarningsSettings = Field(default_factory=WarningsSettings)
+    retention: RecordRetention = Field(default_factory=RecordRetention)
     vault: VaultSettings = Field(default_factory=VaultSettings)
     notices: tuple[NoticeTarget, ...] = ()
     collect: SourceTables = Field(default_factory=SourceTables)

@@ -15,12 +15,14 @@ from collectors.ingest_report import IngestReport
 from collectors.ingest_signalling import SIGNALLING, read_signalling
 from collectors.pm.counter_map import CounterMaps, load_maps
 from collectors.pm.objects import ObjectMatcher
-from collectors.records import Pseudonymiser, load_key, load_records
+from collectors.records import Pseudonymiser, load_pseudonymiser, load_records, ticket_numbers
 from collectors.store import Batch, FileEntry, FileState, SourceFile, Store
 from collectors.store.batch import marked, write_pending
 
 BATCH_ROWS = 500_000  # rows of record tables that become visible together
 Progress = Callable[[int, int, str], None]
+KeepNumbers = Callable[[Mapping[str, str]], None]
+"""Takes the clear numbers of tickets by their pseudonyms, before the tickets become visible."""
 
 
 def ingest(
@@ -33,22 +35,28 @@ def ingest(
     s1ap_offsets: Mapping[str, int] | None = None,
     processes: int = 2,
     progress: Progress | None = None,
+    keep: KeepNumbers | None = None,
 ) -> IngestReport:
     """Store the files and folders of `paths` once, and refresh the store.
 
     Record tables go first, so that PM objects find their cells and nodes. `zone` is for times without an
     offset, `map_dirs` hold counter maps of the operator. `progress` hears files done, files in all, path.
+    `keep` gets the clear numbers of ticket files, where a vault keeps them.
     UsageError and ConfigError for wrong paths and settings; whatever is wrong with a file is in the report.
     """
     run = _Ingest(store, load_maps(*map_dirs), progress)
     files = walk((Path(path) for path in paths), but_not=store.root)
     tables, pm = run.sort_out(files)
-    reader = Pseudonymiser(load_key())
+    reader = load_pseudonymiser()
     same_key(store, reader)
     for found in tables:
         run.table(found, zone, country_code, s1ap_offsets, reader)
+        if keep is not None and (numbers := run.numbers_of(found, zone, country_code, reader)):
+            keep(numbers)
     for kind, found in run.signalling:
         run.signalling_file(kind, found, country_code, reader)
+    if reader.aliases:
+        store.learn(reader.aliases)
     run.flush()
     run.pm_files(pm, zone, processes)
     run.report.rematched = store.refresh(lambda names: run.matcher().rematch(names)).rematched
@@ -144,6 +152,14 @@ class _Ingest:
         if self._rows > BATCH_ROWS:
             self.flush()
 
+    def numbers_of(self, found: Found, zone: str, country_code: str, reader: Pseudonymiser) -> dict[str, str]:
+        """Return the clear numbers of a ticket file that is on its way into the store."""
+        if not self._batch.entries or self._batch.entries[-1][0].source != found.source:
+            return {}
+        if self._batch.entries[-1][0].kind != "ticket":
+            return {}
+        return ticket_numbers(found.path, reader, zone, country_code)
+
     def signalling_file(self, kind: str, found: Found, country_code: str, reader: Pseudonymiser) -> None:
         """Read a capture or an HSS log; its rows of all kinds become visible together."""
         try:
@@ -224,7 +240,10 @@ def same_key(store: Store, reader: Pseudonymiser) -> None:
     """Refuse a key other than the one that the stored pseudonyms were made with: nothing would join."""
     mark = reader.pseudonym("key", "callcause")
     known = store.remember("pseudonym_key", mark)
-    if known != mark:
+    if reader.previous is not None and known == reader.previous.pseudonym("key", "callcause"):
+        with store.ledger.transaction():
+            store.ledger.set_fact("pseudonym_key", mark)
+    elif known != mark:
         raise UsageError(
             "the pseudonym key is not the one that this store was filled with", key="CALLCAUSE_PSEUDONYM_KEY"
         )

@@ -9,6 +9,7 @@ import polars as pl
 
 from collectors.errors import BadFile
 from collectors.pm.counter_map import unmapped_as_map
+from collectors.store.batch import ERASED_ROWS
 from collectors.store.ledger import FileEntry, FileState
 
 BAD_ROWS_SHOWN = 1000
@@ -96,6 +97,8 @@ class IngestReport:
         lines += [f"  {kind}: {self.rows[kind]} rows of {n} files" for kind, n in sorted(self.kinds.items())]
         if self.bad_row_count:
             lines.append(f"  rows in quarantine: {self.bad_row_count}")
+        if erased := self.notes[ERASED_ROWS]:
+            lines.append(f"  rows of erased subscribers, stored without them or left out: {erased}")
         if self.skipped:
             lines.append("  skipped: " + ", ".join(f"{n} {why}" for why, n in sorted(self.skipped.items())))
         if self.unmapped:

@@ -11,20 +11,22 @@ import hashlib
 import io
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 import polars as pl
 
-from collectors.ingest import ingest, same_key
+from collectors.ingest import KeepNumbers, ingest, same_key
 from collectors.ingest_report import IngestReport
 from collectors.records import Pseudonymiser, load_rows
 from collectors.records.rows import bad_rows
 from collectors.store import Batch, FileEntry, FileState, SourceFile, Store
 from collectors.store.batch import marked, write_pending
+from collectors.store.erasure import Erased
 
 LOG = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -77,6 +79,9 @@ class StoreSink:
         self._flusher: asyncio.Task[None] | None = None
         self.counts: Counter[tuple[str, str]] = Counter()
         """Rows by kind and state: stored, bad, known, failed."""
+        self.keep: KeepNumbers | None = None
+        """Takes the clear numbers of ticket files, where a vault keeps them; on the store's thread."""
+        self._aliases = 0
         self._hearers: list[Callable[[frozenset[str]], None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -117,6 +122,14 @@ class StoreSink:
     async def read(self, question: Callable[[Store], T]) -> T:
         """Ask the store something, on the thread that owns it."""
         return await self._run(lambda: question(self._owned()))
+
+    async def erase(self, pseudonyms: Collection[str]) -> tuple[Erased, frozenset[str]]:
+        """Store what waits, then take a subscriber out of all rows; see `Store.erase`."""
+        return await self._run(lambda: self._erase(pseudonyms))
+
+    async def retain(self, before: Mapping[str, datetime]) -> Erased:
+        """Remove the rows of each kind that are older than its moment."""
+        return await self._run(lambda: self._owned().retain(before))
 
     async def flush(self) -> None:
         """Make everything visible that was handed over so far."""
@@ -186,6 +199,9 @@ class StoreSink:
         if not waiting.entries:
             return
         store = self._owned()
+        if len(self._pseudonymiser.aliases) > self._aliases:
+            store.learn(dict(self._pseudonymiser.aliases))
+            self._aliases = len(self._pseudonymiser.aliases)
         made = Batch(entries=list(waiting.entries))
         made.files = [
             write_pending(store.aside, kind, pl.concat(frames))
@@ -199,6 +215,10 @@ class StoreSink:
         store.refresh()
         self._tell(frozenset(waiting.frames))
 
+    def _erase(self, pseudonyms: Collection[str]) -> tuple[Erased, frozenset[str]]:
+        self._flush()
+        return self._owned().erase(pseudonyms)
+
     def _ingest(self, paths: Sequence[Path]) -> IngestReport:
         self._flush()
         settings = self._settings
@@ -208,6 +228,7 @@ class StoreSink:
             zone=settings.zone,
             country_code=settings.country_code,
             map_dirs=settings.counter_maps,
+            keep=self.keep,
         )
         self._tell(frozenset(report.kinds))
         return report

@@ -18,8 +18,7 @@ from callcause.terminal import out, progress, say
 from callcause_error import CallcauseError, UsageError
 from collectors.kpi.catalogue import load_catalogue
 from collectors.kpi.worst import columns_needed, worst_cells
-from collectors.records.identity import Pseudonymiser
-from collectors.records.key import load_key
+from collectors.records.identity import load_pseudonymiser
 from collectors.records.pipeline import load_records
 from collectors.store.store import Store
 from dashboards.report import write_reports
@@ -78,12 +77,15 @@ def diagnosis_of(
 def _tickets(store: Store, tickets: Path | None, settings: Configuration) -> pl.DataFrame:
     if tickets is None:
         return store.records("ticket").collect()
+    reader = load_pseudonymiser()
     loaded = load_records(
         tickets,
         zone=settings.ingest.zone,
-        pseudonymiser=Pseudonymiser(load_key()),
+        pseudonymiser=reader,
         country_code=settings.ingest.country_code,
     )
+    if reader.aliases:
+        store.learn(reader.aliases)
     if loaded.kind != "ticket":
         raise UsageError(f"holds {loaded.kind} records, expected tickets", file=str(tickets))
     for row in loaded.bad.iter_rows(named=True):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from callcause.configuration import load_configuration
+from callcause.configuration import Configuration, load_configuration
+from callcause.loop.vault import Vault
+from callcause.state import Database
 from callcause.terminal import progress, say
 from callcause_error import UsageError
-from collectors.ingest import ingest
+from collectors.ingest import KeepNumbers, ingest
 from collectors.ingest_report import IngestReport
 from collectors.store.store import Store
 
@@ -17,21 +21,36 @@ SHOWN = 20
 
 def run(store_path: Path, paths: list[Path], config: Path | None, unmapped: Path | None) -> int:
     """Ingest and say what became of every file. Returns 0, or 3 when something was quarantined."""
-    settings = load_configuration(config).ingest
+    configuration = load_configuration(config)
+    settings = configuration.ingest
     for path in paths:
         if not path.exists():
             raise UsageError("no such file or folder", file=str(path))
-    with Store.open(store_path) as store, progress("ingest"):
+    with Store.open(store_path) as store, progress("ingest"), _vault(configuration) as keep:
         report = ingest(
             store,
             paths,
             zone=settings.zone,
             country_code=settings.country_code,
             map_dirs=settings.counter_maps,
+            keep=keep,
         )
     _tell(report)
     _tell_unmapped(report, unmapped)
     return 3 if report.quarantined else 0
+
+
+@contextmanager
+def _vault(configuration: Configuration) -> Iterator[KeepNumbers | None]:
+    """Open the vault where the configuration has one: it keeps the clear numbers of ticket files."""
+    if not configuration.vault.enabled:
+        yield None
+        return
+    database = Database.open(configuration.state)
+    try:
+        yield Vault(database, configuration.vault).keep_numbers
+    finally:
+        database.close()
 
 
 def _tell(report: IngestReport) -> None:

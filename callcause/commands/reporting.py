@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from callcause.configuration import load_configuration
+from callcause.loop.feedback_report import feedback_figures
 from callcause.loop.service_report import html, lives, make_report, markdown
 from callcause.state import Database
 from callcause.terminal import say
@@ -27,11 +28,13 @@ def run(
     database = Database.open(settings.state)
     try:
         tickets = database.read(lambda session: lives(session, first, last))
+        advisory = settings.loop.advisory
+        feedback = database.read(lambda session: feedback_figures(session, first, last, advisory))
     finally:
         database.close()
     report = make_report(
         tickets, _customers(customers), first, last, goal=goal, zone=settings.loop.calendar.zone,
-        measure=_moment(measure, "measure") if measure else None,
+        measure=_moment(measure, "measure") if measure else None, feedback=feedback,
     )  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
     for language in ("en", "zh"):

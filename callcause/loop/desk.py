@@ -16,6 +16,7 @@ from callcause.loop.audit_log import append
 from callcause.loop.feedback import confirm, told
 from callcause.loop.life import LoopError, State, parse_state
 from callcause.loop.once import Answer, Asked, once
+from callcause.loop.precision import MARK
 from callcause.loop.settings import LoopSettings
 from callcause.loop.step import Step
 from callcause.state import Database, StaleVersion
@@ -48,6 +49,10 @@ class LoopDesk:
     ) -> None:
         self._database, self.settings, self._counters = database, settings, counters
         self._runbooks = runbooks
+        self.formers: Mapping[str, str] = {}
+        """Pseudonyms of customers -> those that they had under the former key, while both are known."""
+        self.on_confirmed: list[Callable[[], None]] = []
+        """Called after a cause was confirmed."""
 
     async def step(
         self, ticket_id: str, asked: Step, version: int | None, request: Asked | None = None
@@ -64,7 +69,10 @@ class LoopDesk:
             append(session, now, step.who, "ticket.step", ticket_id, detail)
             return self._life(session, row)
 
-        return await self._counted(asked, request, work)
+        answer = await self._counted(asked, request, work)
+        if asked.confirmed_cause is not None:
+            self._tell()
+        return answer
 
     async def wait(
         self, ticket_id: str, who: str, why: str, version: int | None, request: Asked | None = None
@@ -161,7 +169,13 @@ class LoopDesk:
             session.flush()
             return told(found)
 
-        return await self._once(request, work)
+        answer = await self._once(request, work)
+        self._tell()
+        return answer
+
+    def _tell(self) -> None:
+        for hear in self.on_confirmed:
+            hear()
 
     def _confirm(self, session: Session, row: Ticket, step: Step) -> None:
         """Write down the confirmed cause that came with a step; closing may need one."""
@@ -190,7 +204,12 @@ class LoopDesk:
         course.judge(row)
         if row.verdict == CANNOT_TELL:
             row.question = self._question(row, result)
-        if row.state == State.DIAGNOSED and self.settings.automatic_dispatch:
+        advisory = result.contract.get(MARK)
+        if row.state == State.DIAGNOSED and advisory:
+            named = ", ".join(f"{one['of']} {one['id']}" for one in advisory)
+            why = f"{named} was right too seldom: a person decides where it goes"
+            steps.event(session, row, row.state, row.state, steps.SYSTEM, why, now)
+        elif row.state == State.DIAGNOSED and self.settings.automatic_dispatch:
             why = f"{row.verdict}: {row.top_cause or '-'}" + (f"; ask {row.question}" if row.question else "")
             step = Step(State.DISPATCHED, steps.SYSTEM, why, question=row.question)
             steps.take(session, row, step, now, self.settings)
@@ -201,9 +220,10 @@ class LoopDesk:
         """Find the ticket of the same customer and category within the days before (SD, QC-BJ)."""
         if row.customer is None:
             return None
+        names = [row.customer, *([self.formers[row.customer]] if row.customer in self.formers else [])]
         since = row.received_at - timedelta(days=self.settings.repeat_days)
         query = select(Ticket.id).where(
-            Ticket.customer == row.customer,
+            Ticket.customer.in_(names),
             Ticket.received_at >= since,
             Ticket.received_at <= row.received_at,
             Ticket.category == row.category,

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from callcause.loop.precision import without_mark
 from callcause.state.base import utc_now
 from callcause.state.feedback import Knowledge, StoredEvidence
 from callcause.state.ticket import Result, Ticket
@@ -92,6 +93,13 @@ def erase_evidence(session: Session, tickets: Sequence[str]) -> None:
     session.execute(update(StoredEvidence).where(where).values(row=None, erased_at=utc_now()))
 
 
+def erase_results(session: Session, results: Sequence[int]) -> None:
+    """Forget the evidence of results."""
+    for start in range(0, len(results), 500):
+        where = StoredEvidence.result_id.in_(results[start : start + 500])
+        session.execute(update(StoredEvidence).where(where).values(row=None, erased_at=utc_now()))
+
+
 def replay(session: Session, ticket_id: str, result_id: int | None = None) -> Replay:
     """Make a verdict again from its stored evidence and compare the bytes; without an id the newest."""
     query = select(StoredEvidence).where(StoredEvidence.ticket_id == ticket_id)
@@ -109,7 +117,7 @@ def replay(session: Session, ticket_id: str, result_id: int | None = None) -> Re
     if knowledge is None or stored is None:
         return Replay("missing", "the knowledge or the result of this verdict is not kept any more", stored)
     again = replayed(knowledge.document, kept.row)
-    if contract_bytes(again) == contract_bytes(stored):
+    if contract_bytes(again) == contract_bytes(without_mark(stored)):
         return Replay("same", "the same verdict, byte for byte", stored, again)
     here = version("callcause")
     why = "the verdict differs" + (

@@ -1,19 +1,18 @@
-"""Retention by kind and erasure of one subscriber."""
+"""Retention: what is older than its kind is kept goes, from the state database and from the store."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from callcause.loop.audit_log import append
-from callcause.loop.evidence import erase_evidence
 from callcause.loop.life import State
-from callcause.loop.settings import RetentionSettings
+from callcause.loop.settings import RecordRetention, RetentionSettings
 from callcause.service.desk import Desk
 from callcause.state import Database
 from callcause.state.base import utc_now
@@ -22,21 +21,25 @@ from callcause.state.notice import WAITING, Notice
 from callcause.state.ticket import Ticket
 from callcause.state.vault import VaultEntry, VaultRequest
 from callcause.state.warning import ComplaintDay, EarlyWarning
-from collectors.records import load_schemas
+from collectors.store.erasure import Erased
 
 SYSTEM = "callcause"
-CHUNK = 500
-IDENTITIES = tuple(field.name for field in load_schemas()["ticket"].fields if field.identity)
-"""Fields of a ticket that hold a pseudonym."""
+InStore = Callable[[Mapping[str, datetime]], Awaitable[Erased]]
 
 
 class Housekeeping(Desk):
-    """One task that removes what is older than its kind is kept."""
+    """One task that removes what is older than its kind is kept.
 
-    def __init__(self, database: Database, settings: RetentionSettings) -> None:
+    `records`: days by record kind; `in_store` removes rows of a kind that are older than a moment.
+    """
+
+    def __init__(
+        self, database: Database, settings: RetentionSettings, records: RecordRetention, in_store: InStore
+    ) -> None:
         super().__init__()
         self._database, self._settings = database, settings
-        self._next = 0.0
+        self._records, self._in_store = records, in_store
+        self._next = self._next_store = 0.0
 
     async def work(self) -> bool:
         """Remove what is too old, where that is due."""
@@ -44,11 +47,24 @@ class Housekeeping(Desk):
             now, settings = utc_now(), self._settings
             await self._database.writing(lambda session: retain(session, settings, now))
             self._next = time.monotonic() + settings.every_h * 3600
+        if time.monotonic() >= self._next_store:
+            await self._retain_records(utc_now())
+            self._next_store = time.monotonic() + self._records.every_h * 3600
         return False
+
+    async def _retain_records(self, now: datetime) -> None:
+        before = {kind: now - timedelta(days=days) for kind, days in self._records.days.items()}
+        if not before:
+            return
+        removed = {kind: n for kind, n in (await self._in_store(before)).removed.items() if n}
+        if removed:
+            await self._database.writing(
+                lambda session: append(session, now, SYSTEM, "retention", "store", removed)
+            )
 
     def rest_s(self) -> float:
         """Rest until the next round."""
-        return max(self._next - time.monotonic(), self.idle_s)
+        return max(min(self._next, self._next_store) - time.monotonic(), self.idle_s)
 
 
 def retain(session: Session, settings: RetentionSettings, now: datetime) -> dict[str, int]:
@@ -104,29 +120,3 @@ def retain(session: Session, settings: RetentionSettings, now: datetime) -> dict
 def _closed(at: datetime) -> Any:
     """Delete closed tickets; their events, results, keys, pauses and feedback go with them."""
     return delete(Ticket).where(Ticket.state == State.CLOSED, Ticket.closed_at < at)
-
-
-def erase(session: Session, pseudonym: str, who: str, why: str) -> dict[str, int]:
-    """Destroy the link between a subscriber and everything that is kept about that one.
-
-    The sealed number goes, the pseudonym leaves the tickets, and their stored evidence is emptied: a replay
-    says then that the subscriber was erased. What the tickets were about stays, without a person.
-    """
-    now = utc_now()
-    rows = list(session.scalars(select(Ticket).where(Ticket.customer == pseudonym)))
-    for row in rows:
-        record = {name: value for name, value in row.record.items() if name not in IDENTITIES}
-        row.record, row.customer, row.erased_at = record, None, now
-        row.answers = {k: v for k, v in (row.answers or {}).items() if k not in IDENTITIES} or None
-    ids = [row.id for row in rows]
-    for start in range(0, len(ids), CHUNK):
-        erase_evidence(session, ids[start : start + CHUNK])
-    numbers = session.execute(delete(VaultEntry).where(VaultEntry.pseudonym == pseudonym))
-    warnings = update(EarlyWarning).where(EarlyWarning.subscriber == pseudonym).values(subscriber=None)
-    session.execute(warnings)
-    session.execute(
-        update(VaultRequest).where(VaultRequest.pseudonym == pseudonym).values(pseudonym="erased")
-    )
-    counts = {"tickets": len(rows), "numbers": int(getattr(numbers, "rowcount", 0))}
-    append(session, now, who, "subscriber.erase", "a subscriber", {**counts, "why": why})
-    return counts

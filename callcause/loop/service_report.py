@@ -12,6 +12,8 @@ import polars as pl
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from callcause.loop.feedback_report import WORDS as FEEDBACK_WORDS
+from callcause.loop.feedback_report import FeedbackFigures
 from callcause.loop.indicator import DIMENSIONS, LIFE, indicators
 from callcause.loop.statistics import Change, control_chart, pareto, volume_change
 from callcause.state.ticket import Ticket
@@ -63,6 +65,7 @@ class Report:
     late: pl.DataFrame
     chart: pl.DataFrame
     change: Change | None
+    feedback: FeedbackFigures | None = None
 
 
 def lives(session: Session, start: datetime, end: datetime) -> pl.DataFrame:
@@ -74,7 +77,7 @@ def lives(session: Session, start: datetime, end: datetime) -> pl.DataFrame:
 
 def make_report(
     tickets: pl.DataFrame, customers: pl.DataFrame, start: datetime, end: datetime, *, goal: float, zone: str,
-    measure: datetime | None = None,
+    measure: datetime | None = None, feedback: FeedbackFigures | None = None,
 ) -> Report:  # fmt: skip
     """Compute the report; `customers`: month, region, customers, or empty."""
     monthly = indicators(tickets, customers, ("month",), zone)
@@ -85,7 +88,7 @@ def make_report(
         {name: indicators(tickets, customers, (name,), zone) for name in DIMENSIONS},
         pareto(overdue),
         control_chart(counted.rename({"closed": "total"}), goal),
-        _change(tickets, start, end, measure),
+        _change(tickets, start, end, measure), feedback,
     )  # fmt: skip
 
 
@@ -142,11 +145,19 @@ def _sections(report: Report, language: str) -> Iterable[tuple[str, Table]]:
     yield _word("pareto", language), _table(report.late, ("reason", "n", "share", "running"), language)
     columns = ("period", "share", "low", "high", "goal")
     yield _word("timeliness", language), _table(report.chart, columns, language)
+    for name, frame in report.feedback.tables() if report.feedback else ():
+        yield _word(name, language), _worded(frame, language)
 
 
 def _table(frame: pl.DataFrame, columns: Sequence[str], language: str) -> Table:
     rows = [[_cell(value) for value in row] for row in frame.select(columns).iter_rows()]
     return [_word(name, language) for name in columns], rows
+
+
+def _worded(frame: pl.DataFrame, language: str) -> Table:
+    """Give a table whose words, such as a standing, are in the language too."""
+    rows = [[_word(_cell(value), language) for value in row] for row in frame.iter_rows()]
+    return [_word(name, language) for name in frame.columns], rows
 
 
 def _cell(value: object) -> str:
@@ -164,7 +175,8 @@ def _period(report: Report) -> str:
 
 
 def _word(key: str, language: str) -> str:
-    return WORDS[key][language == "zh"] if key in WORDS else key
+    words = WORDS.get(key) or FEEDBACK_WORDS.get(key)
+    return words[language == "zh"] if words else key
 
 
 def _change_text(report: Report, language: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import binascii
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from callcause.loop.cipher import KEY_BYTES, Cipher
 from callcause.loop.clock import ClockRule
@@ -14,6 +14,7 @@ from callcause.loop.warning import WarningSettings
 from callcause.loop.worktime import WorkCalendar
 from callcause_error import UsageError
 from collectors.secret import Secret
+from collectors.store.erasure import AGE
 
 
 class _Section(BaseModel):
@@ -31,6 +32,23 @@ class RetentionSettings(_Section):
     warnings_d: float | None = Field(default=None, gt=0)
     complaint_days_d: float | None = Field(default=800.0, gt=0)
     every_h: float = Field(default=6.0, gt=0, description="how often what is too old is removed")
+
+
+class RecordRetention(_Section):
+    """`[retention]`: how long rows of each record kind are kept in the store; what is not named stays."""
+
+    every_h: float = Field(default=24.0, gt=0)
+    days: dict[str, float] = Field(default={}, description="days by record kind, from the time of the row")
+
+    @field_validator("days")
+    @classmethod
+    def _kinds_with_an_age(cls, days: dict[str, float]) -> dict[str, float]:
+        for kind, value in days.items():
+            if kind not in AGE:
+                raise ValueError(f"rows of {kind!r} have no age; expected one of: {', '.join(sorted(AGE))}")
+            if not value > 0:
+                raise ValueError(f"{kind}: expected days above 0")
+        return days
 
 
 class EffectSettings(_Section):

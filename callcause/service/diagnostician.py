@@ -14,6 +14,7 @@ import polars as pl
 from callcause.configuration import Configuration
 from callcause.loop.evidence import EvidenceKeeper
 from callcause.loop.life import LoopError
+from callcause.loop.precision import Standing
 from callcause.service.ticket_record import frame_of
 from collectors.errors import StoreError
 from collectors.kpi.catalogue import load_catalogue
@@ -46,6 +47,8 @@ class Diagnostician:
         self._runbooks: Runbooks | None = None
         self._engine: Engine | None = None
         self.evidence = EvidenceKeeper()
+        self.standing: Standing | None = None
+        """Marks the verdicts of runbooks and causes that only advise."""
 
     async def open(self) -> None:
         """Load runbooks and catalogue, open the store, diagnose once so that the first ticket is quick."""
@@ -110,7 +113,10 @@ class Diagnostician:
             raise RuntimeError("the diagnostician is not open")
         batch = self._engine.diagnose(self._store, tickets)
         self.evidence.keep(batch)
-        return batch.results()
+        results = batch.results()
+        if self.standing is not None:
+            self.standing.mark(results)
+        return results
 
     def _again(self, tickets: pl.DataFrame) -> list[dict[str, Any]]:
         if self._store is None or self._engine is None:

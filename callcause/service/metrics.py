@@ -82,7 +82,8 @@ class Exposition:
     def _state(self) -> Iterator[Reading]:
         yield from self._service.database.read(state_readings)
         yield from self._service.database.read(lambda session: loop_readings(session, utc_now()))
-        yield from self._service.database.read(quality_readings)
+        advisory = self._service.configuration.loop.advisory
+        yield from self._service.database.read(lambda session: quality_readings(session, advisory))
 
     def _build(self) -> Iterator[Reading]:
         runbooks = self._service.diagnostician.runbook_version

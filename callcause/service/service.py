@@ -13,6 +13,7 @@ from callcause.loop.desk import LoopDesk
 from callcause.loop.effect_desk import EffectDesk
 from callcause.loop.housekeeping import Housekeeping
 from callcause.loop.incident_desk import IncidentDesk
+from callcause.loop.precision import Standing
 from callcause.loop.vault import Vault
 from callcause.loop.warning_desk import WarningDesk
 from callcause.loop.work_notice import WorkNoticeDesk
@@ -30,7 +31,7 @@ from callcause.state.counters import PersistentCounters
 from callcause.tmf621.hub import HubDesk
 from callcause_error import UsageError
 from collectors.collector import Collector, Listener
-from collectors.records import Pseudonymiser, load_key
+from collectors.records import Pseudonymiser, load_pseudonymiser
 from collectors.sink import SinkSettings, StoreSink
 
 LOG = logging.getLogger(__name__)
@@ -62,7 +63,7 @@ class Service:
 
     async def _open(self) -> None:
         settings, stack = self.configuration, self._stack
-        pseudonymiser = self.pseudonymiser = Pseudonymiser(load_key())
+        pseudonymiser = self.pseudonymiser = load_pseudonymiser()
         self.database = await asyncio.to_thread(Database.open, settings.state)
         stack.callback(self.database.close)
         await self.database.writing(lambda session: _same_key(session, pseudonymiser))
@@ -81,6 +82,7 @@ class Service:
         self.alerts.on_notice.append(self.notifier.wake)
         self.hub = HubDesk(self.database, settings.tmf621, self.counters)
         self._open_loop()
+        await asyncio.to_thread(self.standing.load)
         self.schedule = Schedule(self.sink, self.counters, self.health)
         self.listening = Listening(self.sink, self.counters, self.health, self.stopping)
         self._start()
@@ -93,10 +95,15 @@ class Service:
         self.warnings = WarningDesk(database, settings.warnings, settings.loop.calendar.zone, self.targets)
         self.work_notices = WorkNoticeDesk(database, self.sink, settings.loop, self.targets)
         self.vault = Vault(database, settings.vault)
-        self.housekeeping = Housekeeping(database, settings.loop.retention)
+        self.housekeeping = Housekeeping(
+            database, settings.loop.retention, settings.retention, self.sink.retain
+        )
+        self.standing = self.diagnostician.standing = Standing(database, settings.loop.advisory)
+        self.loop.on_confirmed.append(self.standing.wake)
         self.effects = EffectDesk(database, settings.loop.effect, self.diagnostician.again)
         for told in (self.warnings, self.work_notices):
             told.on_notice.append(self.notifier.wake)
+        self.loop.formers = self.pseudonymiser.formers
         for desk in (self.intake, self.tickets):
             desk.on_taken.append(self.loop.on_taken)
         self.tickets.on_diagnosis.append(self.diagnostician.evidence.on_diagnosis)
@@ -104,6 +111,7 @@ class Service:
         self.tickets.on_written.append(self.incidents.wake)
         if settings.vault.enabled:
             self.intake.vault = self.vault
+            self.sink.keep = self.vault.keep_numbers
 
     @property
     def targets(self) -> list[str]:
@@ -118,6 +126,7 @@ class Service:
         self._task(self.incidents.run(self.stopping), "incidents")
         self._task(self.warnings.run(self.stopping), "warnings")
         self._task(self.work_notices.run(self.stopping), "notices of planned work")
+        self._task(self.standing.run(self.stopping), "standing")
         self._task(self.housekeeping.run(self.stopping), "housekeeping")
         self._task(self.hub.run(self.stopping), "hub")
         for source in self.make_sources():
@@ -224,6 +233,8 @@ def _same_key(session: Any, pseudonymiser: Pseudonymiser) -> None:
     known = session.get(Fact, "pseudonym_key")
     if known is None:
         session.add(Fact(name="pseudonym_key", value=mark))
+    elif pseudonymiser.previous and known.value == pseudonymiser.previous.pseudonym("key", "callcause"):
+        known.value = mark
     elif known.value != mark:
         raise UsageError(
             "the state database was made with another pseudonym key",

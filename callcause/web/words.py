@@ -72,6 +72,11 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "questions": ("Questions for the customer", "向客户核实的问题"),
     "reply": ("Reply to the customer", "回复客户"),
     "history": ("What happened", "处理记录"),
+    "advisory": ("advisory only", "仅供参考"),
+    "advisory_why": (
+        "Its runbook or cause was right too seldom: a person decides where it goes.",
+        "该规则或原因的准确率低于下限：由人工决定派单。",
+    ),
     "who": ("Who", "操作人"),
     "at": ("At", "时间"),
     "open_question": ("Open question", "开放式问题"),

@@ -1,6 +1,13 @@
 """The record tables: schemas, table readers, validation, pseudonyms."""
 
-from collectors.records.identity import Pseudonymiser, load_key, normalise_number, scrub_text
+from collectors.records.identity import (
+    Pseudonymiser,
+    load_key,
+    load_pseudonymiser,
+    normalise_number,
+    scrub_text,
+)
+from collectors.records.numbers_kept import ticket_numbers
 from collectors.records.pipeline import LoadedRecords, load_records, load_rows
 from collectors.records.schema import RecordSchema, load_schemas, record_field_names
 from collectors.records.table import RecordTable, read_table, recognise
@@ -13,6 +20,7 @@ __all__ = [
     "RecordTable",
     "Validated",
     "load_key",
+    "load_pseudonymiser",
     "load_records",
     "load_rows",
     "load_schemas",
@@ -21,5 +29,6 @@ __all__ = [
     "recognise",
     "record_field_names",
     "scrub_text",
+    "ticket_numbers",
     "validate",
 ]

@@ -12,7 +12,7 @@ from functools import lru_cache
 import polars as pl
 
 from collectors.records.access_network import home_plmn, serving_cell, tracking_area
-from collectors.records.key import load_key
+from collectors.records.key import load_key, load_keys
 from collectors.records.numbers import is_short_code, normalise_number, number_class, user_part
 from collectors.records.schema import RecordField, RecordSchema
 from collectors.records.scrub import scrub_text
@@ -21,6 +21,7 @@ __all__ = [
     "Protected",
     "Pseudonymiser",
     "load_key",
+    "load_pseudonymiser",
     "normalise_number",
     "number_class",
     "protect",
@@ -41,9 +42,17 @@ _IMEI_BASE_DIGITS = 14
 
 
 class Pseudonymiser:
-    """Turns clear identities into pseudonyms (`num_dp...`, `imsi_...`, `imei_...`) with a secret key."""
+    """Turns clear identities into pseudonyms (`num_dp...`, `imsi_...`, `imei_...`) with a secret key.
 
-    def __init__(self, key: bytes) -> None:
+    `previous`: the former key, while both are known; pseudonyms under it are found again, none is made.
+    """
+
+    def __init__(self, key: bytes, previous: bytes | None = None) -> None:
+        self.previous = Pseudonymiser(previous) if previous is not None else None
+        self.aliases: dict[str, str] = {}
+        """Pseudonyms of tickets' persons: the one under the former key -> the one in use."""
+        self.formers: dict[str, str] = {}
+        """The other way round."""
         self._key = hashlib.blake2b(key, person=b"callcause-key").digest()
         self._keyed: dict[str, hashlib.blake2b] = {}
         # The same subscribers come back in every batch of a file.
@@ -79,6 +88,19 @@ class Pseudonymiser:
         shown = pl.when(is_short_code(pl.col("number"))).then("number").otherwise(pl.lit(hashed))
         return _replace(clear, known["clear"], known.select(shown).to_series())
 
+    def names_of(self, number: str, country_code: str) -> list[str]:
+        """Return every pseudonym that a clear telephone number may stand under, of the former key too."""
+        found = self.numbers(pl.Series("number", [number], dtype=pl.String), country_code)
+        former = self.previous.names_of(number, country_code) if self.previous else []
+        return [*found.drop_nulls().to_list(), *former]
+
+    def learn(self, former: pl.Series, now: pl.Series) -> None:
+        """Remember which pseudonym of the former key is which one now."""
+        pairs = pl.DataFrame({"former": former, "now": now}).drop_nulls().unique()
+        pairs = pairs.filter(pl.col("former") != pl.col("now"))
+        self.aliases.update(pairs.iter_rows())
+        self.formers.update(pairs.select("now", "former").iter_rows())
+
     def identities(self, clear: pl.Series, prefix: str, country_code: str) -> pl.Series:
         """Replace public or private identities: `num_` for a number, `imsi_` for an IMSI, else the prefix.
 
@@ -110,6 +132,12 @@ class Pseudonymiser:
         return self.pseudonym(prefix, clear.strip().lower())
 
 
+def load_pseudonymiser() -> Pseudonymiser:
+    """Return the pseudonymiser with the key in use and, while both are known, the former one."""
+    keys = load_keys()
+    return Pseudonymiser(keys.current, keys.previous)
+
+
 @dataclass(frozen=True, slots=True)
 class Protected:
     """A frame without clear identities; `withheld_numbers` counts words such as `anonymous` (now null)."""
@@ -132,6 +160,9 @@ def protect(
                 hidden.null_count() - frame[field.name].null_count() if field.identity == "msisdn" else 0
             )
             replaced.append(hidden.alias(field.name))
+            if pseudonymiser.previous and schema.record == "ticket":
+                former = _hide(frame[field.name], field, pseudonymiser.previous, country_code)
+                pseudonymiser.learn(former, hidden)
     texts = [f.name for f in schema.fields if f.free_text and f.name in frame.columns]
     frame = frame.with_columns(replaced).with_columns(scrub_text(pl.col(name)).alias(name) for name in texts)
     return Protected(frame, withheld)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import polars as pl
 
+from collectors.store.erasure import holds_persons, strip
 from collectors.store.ledger import FileEntry, FileState, Ledger, Segment, SourceFile
 from collectors.store.segment import Aside, locked, publish, sync, time_range
 from collectors.store.shards import COUNTERS
 from collectors.store.tables import KEPT, LINE, PACKED, PENDING, SOURCE, TIME
 
+ERASED_ROWS = "erased_subscriber_rows"
+"""Count of a file: rows from before the erasure of a subscriber, stored without that one or left out."""
 PERIODS = (COUNTERS, KEPT, PACKED)
 
 
@@ -68,6 +72,8 @@ def commit(root: Path, aside: Aside, ledger: Ledger, batch: Batch) -> dict[str, 
         if known:
             sources = [e.source.number for e, _ in batch.entries if e.source.hash in known]
             batch.files = [kept for file in batch.files if (kept := _without(aside, file, sources))]
+        if erased := ledger.erased():
+            _strip(aside, batch, erased)
         publish(root, [(path, segment.name) for path, segment in batch.files])
         with ledger.transaction():
             seen = set(known)
@@ -87,6 +93,25 @@ def _without(aside: Aside, file: tuple[Path, Segment], sources: list[int]) -> tu
     if left.height == rows.height:
         return file
     return write_pending(aside, segment.kind, left) if left.height else None
+
+
+def _strip(aside: Aside, batch: Batch, erased: Mapping[str, float]) -> None:
+    """Take erased subscribers out of rows from before their erasure; their files count them."""
+    counts: Counter[int] = Counter()
+    files = []
+    for path, segment in batch.files:
+        if holds_persons(segment.kind):
+            rows, found = strip(segment.kind, pl.read_parquet(path), erased)
+            if found:
+                counts += found
+                files += [write_pending(aside, segment.kind, rows)] if rows.height else []
+                continue
+        files.append((path, segment))
+    batch.files = files
+    for place, (entry, bad) in enumerate(batch.entries):
+        if number := counts[entry.source.number]:
+            told = {**entry.counts, ERASED_ROWS: number}
+            batch.entries[place] = (replace(entry, counts=told), bad)
 
 
 def adopt(path: Path, kind: str, rows: int, times: tuple[int | None, int | None]) -> tuple[Path, Segment]:

@@ -36,6 +36,8 @@ CREATE TABLE IF NOT EXISTS segments(
   name TEXT PRIMARY KEY, kind TEXT NOT NULL, part TEXT NOT NULL, rows INTEGER NOT NULL,
   start_us INTEGER, end_us INTEGER, retired_s REAL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS segments_kind ON segments(kind, part);
+CREATE TABLE IF NOT EXISTS erased(digest TEXT PRIMARY KEY, at_s REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS aliases(former TEXT PRIMARY KEY, now TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS facts(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 
@@ -226,6 +228,35 @@ class Ledger:
             found = [r[0] for r in db.execute("SELECT name FROM segments WHERE retired_s <= ?", (limit,))]
             db.executemany("DELETE FROM segments WHERE name=?", [(name,) for name in found])
         return found
+
+    # --- erased subscribers
+
+    def write_erased(self, digests: Iterable[str], at_s: float) -> None:
+        """Remember erased pseudonyms by their digests; call inside a transaction."""
+        self._db.executemany("INSERT OR REPLACE INTO erased VALUES (?,?)", [(d, at_s) for d in digests])
+
+    def erased(self) -> dict[str, float]:
+        """Return the digests of erased pseudonyms with the moment of their erasure (seconds UTC)."""
+        return dict(self._db.execute("SELECT digest, at_s FROM erased"))
+
+    def end_grace(self, kinds: Iterable[str]) -> None:
+        """Let the next sweep remove the retired segments of some kinds at once; inside a transaction."""
+        sql = "UPDATE segments SET retired_s=0 WHERE retired_s IS NOT NULL AND kind=?"
+        self._db.executemany(sql, [(kind,) for kind in kinds])
+
+    # --- pseudonyms of a former key
+
+    def write_aliases(self, aliases: Mapping[str, str]) -> None:
+        """Remember which pseudonym of a former key is which one now; call inside a transaction."""
+        self._db.executemany("INSERT OR REPLACE INTO aliases VALUES (?,?)", list(aliases.items()))
+
+    def aliases(self) -> dict[str, str]:
+        """Return the pseudonyms of former keys with those that stand for them now."""
+        return dict(self._db.execute("SELECT former, now FROM aliases ORDER BY former"))
+
+    def forget_aliases(self, names: Iterable[str]) -> None:
+        """Forget the aliases of an erased person; call inside a transaction."""
+        self._db.executemany("DELETE FROM aliases WHERE ? IN (former, now)", [(name,) for name in names])
 
     # --- facts
 

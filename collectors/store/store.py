@@ -12,10 +12,11 @@ from collectors.errors import BadFile, StoreError
 from collectors.kpi.catalogue import Catalogue, load_catalogue
 from collectors.records.schema import ABSENT, load_schemas
 from collectors.store import batch as batches
-from collectors.store import history, renaming, series, tables
+from collectors.store import erasure, formerly, history, renaming, series, tables
 from collectors.store.absence import as_list
 from collectors.store.batch import Batch
 from collectors.store.context import Context
+from collectors.store.erasure import Erased
 from collectors.store.ledger import FileEntry, FileState, Ledger, SourceFile
 from collectors.store.placement import UNMATCHED, UNMATCHED_PREFIX
 from collectors.store.refresh import Refreshed, refresh
@@ -120,6 +121,21 @@ class Store:
             finally:
                 self.warm.clear()
 
+    def erase(self, pseudonyms: Iterable[str]) -> tuple[Erased, frozenset[str]]:
+        """Take a subscriber out of all rows; returns what changed and all pseudonyms of that subscriber."""
+        with locked(self.root / "refresh.lock"):
+            return erasure.erase(self.root, self.aside, self.ledger, pseudonyms)
+
+    def learn(self, aliases: Mapping[str, str]) -> None:
+        """Remember which pseudonym of a former key is which one now: rows are read under the latter."""
+        with self.ledger.transaction():
+            self.ledger.write_aliases(aliases)
+
+    def retain(self, before: Mapping[str, datetime]) -> Erased:
+        """Remove the rows of each kind that are older than its moment."""
+        with locked(self.root / "refresh.lock"):
+            return erasure.retain(self.root, self.aside, self.ledger, before)
+
     def remember(self, name: str, value: str) -> str:
         """Keep a fact about the store the first time; returns what the store remembers."""
         with self.ledger.transaction():
@@ -144,12 +160,15 @@ class Store:
             return pl.LazyFrame(schema=schema)
         rows = tables.current(self.root, segments, kind)
         there = rows.collect_schema()
+        rows = formerly.under_one_name(rows, kind, there, self.ledger.aliases())
         missing = [pl.lit(None, schema[c]).alias(c) for c in schema if c not in there]
         return rows.with_columns(missing).select(pl.col(c).cast(t) for c, t in schema.items())
 
     def version(self, *kinds: str) -> tuple[str, ...]:
         """Name what `records` of these kinds would read: while it stays the same, so do the records."""
-        return tuple(segment.name for kind in kinds for segment in self.ledger.segments(kind))
+        names = [segment.name for kind in kinds for segment in self.ledger.segments(kind)]
+        known = len(self.ledger.aliases())
+        return (*names, *([f"aliases {known}"] if known else []))
 
     def _kept(self) -> pl.LazyFrame:
         """Values that stand in no wide row, under the entities that their objects have by now."""

@@ -197,6 +197,24 @@ _LOOP = (
         "callcause_cause_precision_ratio", "gauge", "Share of first causes that were confirmed.", ("cause",)
     ),
     Family(
+        "callcause_runbook_advisory",
+        "gauge",
+        "Whether the precision of a runbook is under its floor: its verdicts only advise.",
+        ("runbook",),
+    ),
+    Family(
+        "callcause_cause_advisory",
+        "gauge",
+        "Whether the precision of a cause is under its floor: verdicts that name it first only advise.",
+        ("cause",),
+    ),
+    Family(
+        "callcause_remedies",
+        "gauge",
+        "Remedied tickets by what the checks that had failed say now: improved, not_improved, no_data, open.",
+        ("outcome",),
+    ),
+    Family(
         "callcause_calibration_error_ratio",
         "gauge",
         "Expected calibration error over closed tickets.",

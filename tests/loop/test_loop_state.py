@@ -19,7 +19,8 @@ from callcause.cli import app
 from callcause.loop import audit_log, queue
 from callcause.loop.cluster import Cluster
 from callcause.loop.course import begin
-from callcause.loop.housekeeping import erase, retain
+from callcause.loop.erasure import erase
+from callcause.loop.housekeeping import retain
 from callcause.loop.incident_desk import link, shared_diagnosis
 from callcause.loop.life import LoopError
 from callcause.loop.settings import (
@@ -260,7 +261,11 @@ def test_rotation_lets_the_old_key_go(state: Database, monkeypatch: pytest.Monke
 def test_erasure_leaves_no_pseudonym_and_only_that_one_is_erased(state: Database) -> None:
     add(state, ticket("T-1"), ticket("T-2", record={"msisdn": "num_b"}))
     add(state, VaultEntry(pseudonym="num_a", key_number=1, nonce=b"n", ciphertext=b"c", at=NOW))
-    assert state.write(lambda s: erase(s, "num_a", "x", "asked")) == {"tickets": 1, "numbers": 1}
+    add(state, ticket("T-3", record={"msisdn": "num_c", "other_party_number": "num_a"}))
+    counts = state.write(lambda s: erase(s, ["num_a"], "x", "asked"))
+    assert (counts["tickets"], counts["named_in"], counts["numbers"]) == (1, 1, 1)
+    assert state.read(lambda s: s.get_one(Ticket, "T-3").record)["msisdn"] == "num_c"
+    assert "num_a" not in str(state.read(lambda s: [row.record for row in s.scalars(select(Ticket))]))
     one, two = (state.read(lambda s, n=n: s.get_one(Ticket, n)) for n in ("T-1", "T-2"))  # type: ignore[misc]
     assert "num_a" not in str(one.record)
     assert (one.customer, two.customer, two.erased_at) == (None, "num_b", None)

@@ -406,7 +406,8 @@ def test_a_number_is_shown_once_after_a_second_person_approved(loop: Loop) -> No
 def test_an_erased_subscriber_has_no_number_and_no_pseudonym_left(loop: Loop) -> None:
     ticket = loop.ticket(msisdn="8613866669999")
     erased = loop.post("/vault/erasures", {"msisdn": "13866669999", "why": "asked for it"}, "admin")
-    assert erased.json() == {"tickets": 1, "numbers": 1}
+    found = erased.json()
+    assert (found["tickets"], found["numbers"], found["store"]["rows"]) == (1, 1, {"ticket": 1})
     assert loop.life(ticket)["erased_at"]
     asked = loop.post("/vault/requests", {"ticket_id": ticket, "reason": "call back"}, "engineer")
     assert asked.status_code == 404

@@ -11,7 +11,7 @@ from callcause.state import Database
 from callcause.state.feedback import NOT_FOUND, Feedback
 from callcause.state.ticket import Ticket
 
-NOW = datetime(2026, 3, 11, tzinfo=UTC)
+NOW = datetime.now(UTC)
 DROP = "drop-missing-neighbour"
 
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import polars as pl
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from callcause.loop.audit_log import check
-from callcause.loop.housekeeping import erase
+from callcause.loop.erasure import erase_everywhere
 from callcause.service.authentication import Principal, requires
 from callcause.service.problem import Problem
 from callcause.service.routes.life import Text
@@ -89,23 +87,15 @@ async def show(request: Request, request_id: str, who: Engineer) -> JSONResponse
 
 
 @router.post("/vault/erasures")
-async def erase_subscriber(request: Request, body: EraseBody, who: Admin) -> dict[str, int]:
-    """Erase one subscriber: sealed number, pseudonyms of tickets, stored evidence."""
+async def erase_subscriber(request: Request, body: EraseBody, who: Admin) -> dict[str, Any]:
+    """Erase one subscriber: rows of the store, sealed number, pseudonyms of tickets, stored evidence."""
     service: Service = request.app.state.service
     if (body.msisdn is None) == (body.ticket_id is None) or len(body.why.strip()) < 5:
         raise Problem(422, "name exactly one of msisdn and ticket_id, and a reason")
-    pseudonym = _pseudonym(service, body.msisdn) if body.msisdn else None
-
-    def work(session: Session) -> dict[str, int]:
-        name = pseudonym
-        if body.ticket_id:
-            row = session.get(Ticket, body.ticket_id)
-            name = row.customer if row is not None else None
-        if name is None:
-            raise Problem(404, "no such subscriber")
-        return erase(session, name, who.name, body.why)
-
-    return await service.database.writing(work)
+    names = _pseudonyms(service, body.msisdn) if body.msisdn else await _customer(service, body.ticket_id)
+    if not names:
+        raise Problem(404, "no such subscriber")
+    return await erase_everywhere(service.database, service.sink.erase, names, who.name, body.why)
 
 
 @router.get("/audit")
@@ -135,11 +125,13 @@ async def check_audit(request: Request, who: Approver, head: str | None = None) 
     return {"entries": number, "head": last, "holds": fault is None, "fault": told}
 
 
-def _pseudonym(service: Service, clear: str) -> str | None:
-    numbers = pl.Series("msisdn", [clear], dtype=pl.String)
-    found = service.pseudonymiser.numbers(numbers, service.configuration.ingest.country_code)
-    name: str | None = found.to_list()[0]
-    return name
+def _pseudonyms(service: Service, clear: str) -> list[str]:
+    return service.pseudonymiser.names_of(clear, service.configuration.ingest.country_code)
+
+
+async def _customer(service: Service, ticket_id: str | None) -> list[str]:
+    row = await service.database.reading(lambda session: session.get(Ticket, ticket_id))
+    return [row.customer] if row is not None and row.customer else []
 
 
 def _entry(row: AuditRow) -> dict[str, Any]:
