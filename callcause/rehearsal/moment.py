@@ -23,7 +23,8 @@ class SharedMoment:
 
     def read(self) -> datetime:
         """Return the moment."""
-        return _ZERO + _FORM.unpack_from(self._memory)[0] * _MICROSECOND
+        microseconds: int = _FORM.unpack_from(self._memory)[0]
+        return _ZERO + microseconds * _MICROSECOND
 
     def move_to(self, at: datetime) -> None:
         """Set the moment; it never goes back."""
