@@ -10,8 +10,10 @@ import polars as pl
 
 from collectors.kpi.baseline import robust_z, z_floor
 from collectors.kpi.catalogue import Catalogue
+from collectors.kpi.network import NETWORK
 from collectors.store import Store
 
+HOUR = timedelta(hours=1)
 NEWEST_WITHIN = timedelta(hours=2)
 """A value whose period ended longer ago is not exposed: a series ends instead of standing still."""
 SCHEMA = {
@@ -37,7 +39,7 @@ def newest_values(store: Store, entities: Sequence[str], kpis: Sequence[str], no
     """
     if not entities or not kpis:
         return pl.DataFrame(schema=SCHEMA)
-    recent = store.kpis(entities, kpis, now - NEWEST_WITHIN, now)
+    recent = _recent(store, entities, kpis, now)
     if not recent.height:
         return pl.DataFrame(schema=SCHEMA)
     long = pl.concat([_long(recent, store.catalogue, kpi) for kpi in kpis if kpi in recent.columns])
@@ -45,6 +47,17 @@ def newest_values(store: Store, entities: Sequence[str], kpis: Sequence[str], no
         ["entity", "kpi"], keep="last", maintain_order=True
     )
     return _with_baseline(store, newest, kpis)
+
+
+def _recent(store: Store, entities: Sequence[str], kpis: Sequence[str], now: datetime) -> pl.DataFrame:
+    """Rows per period; of the network also its whole hours: sums over nodes and cells stand only there."""
+    recent = store.kpis(entities, kpis, now - NEWEST_WITHIN, now)
+    if NETWORK not in entities:
+        return recent
+    hours = store.hourly([NETWORK], kpis, now - NEWEST_WITHIN - HOUR, now)
+    whole = hours.filter(pl.col("period_start") <= now - HOUR)
+    sums = whole.with_columns(pl.lit(int(HOUR.total_seconds()), pl.Int32).alias("period_s"))
+    return pl.concat([recent, sums], how="diagonal_relaxed")
 
 
 def _long(recent: pl.DataFrame, catalogue: Catalogue, kpi: str) -> pl.DataFrame:

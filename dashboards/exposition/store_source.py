@@ -50,10 +50,11 @@ def _lags(store: Store, now: datetime) -> Iterator[Reading]:
 
 
 def _work(store: Store, now: datetime) -> Iterator[Reading]:
-    """Give changes whose actual, else planned, time holds now."""
+    """Give changes whose actual, else planned, time holds now; a cancelled one does not go on."""
     start = pl.coalesce("actual_start", "planned_start")
     end = pl.coalesce("actual_end", "planned_end")
-    rows = store.records("change").filter((start <= now) & (end.is_null() | (end > now)))
+    cancelled = pl.col("status").fill_null("") == "cancelled"
+    rows = store.records("change").filter(~cancelled, start <= now, end.is_null() | (end > now))
     for change, kind in rows.select("id", "change_type").collect().iter_rows():
         yield Reading("callcause_planned_work_active", (str(change), str(kind or ""), ""), 1.0)
 
