@@ -19,7 +19,7 @@ NAMES = {
     "rtp_jitter": Name("float", SLICES),
     "one_way_delay": Name("float", SLICES),
     "silence_events": Name("integer", SLICES),
-    "s1u_loss": Name("float", SLICES),
+    "s1u_loss": Name("float", SLICES, ("first_lossy_segment", "pdcp_loss_ratio_ul_qci1")),
     "bad_direction": Name("string", SLICES),
     "uplink_ta_commands": Name("integer", SLICES),
     "uplink_ta_loss": Name("float", SLICES),
@@ -40,6 +40,8 @@ POINTS = ("ue", "s1u", "sbc", "far_end")
 _ISSUE = "(?i)microphone|\\bmic\\b|speaker|earpiece|echo|麦克风|话筒|扬声器|听筒|回声"
 _METHODS = ("POLQA_SWB", "E_MODEL", "OTHER")  # the best first
 _NOTHING_ARRIVES = 95.0  # % lost
+_PACKETS_PER_S = 50.0  # speech frames of 20 ms (TS 26.114)
+_FEW_LOST = 5.0  # packets: fewer are no rate that differs from none
 _GAP_EVENT_S = 5.0  # kpis.csv, silence_events: gap_s > 5
 _TA_COMMANDS = 5  # MOS-16: the loss of such an uplink is made on the air interface
 
@@ -92,6 +94,7 @@ def _by_point(slices: pl.DataFrame) -> pl.DataFrame:
         loss=pl.when(expected > 0)
         .then(100 * pl.col("lost").sum() / expected)
         .otherwise(pl.col("loss").mean()),
+        packets=pl.max_horizontal(expected, _PACKETS_PER_S * pl.col("length").sum()),
         arrived=pl.col("arrived").sum(),
         arrival_told=pl.col("told").any(),
         silent=pl.col("quiet").mean(),
@@ -142,6 +145,8 @@ def _add_segments(work: Workspace, points: pl.DataFrame) -> None:
         pl.col("mos_POLQA_SWB", "mos_E_MODEL", "mos_OTHER").mean(), far_end_loss=pl.col("loss").mean()
     )
     work.join_rows(spread.group_by(ROW).agg(pl.all().max()))
+    at_s1u = points.filter(pl.col("own") & (pl.col("point") == "s1u"))
+    work.join_rows(at_s1u.group_by(ROW).agg(_s1u_packets=pl.col("packets").max()))
     work.join_rows(far_end.select(ROW, "far_end_loss", far_end_mos=_one_method("mos_{}")))
     _add_transport_loss(work)
     _add_own_points(work)
@@ -158,7 +163,9 @@ def _add_transport_loss(work: Workspace) -> None:
     """`s1u_loss`: the loss that begins at S1-U (DRP-17, MOS-18).
 
     Loss that was there before S1-U belongs to the segment where it began (MOS-05): downlink loss already seen
-    at the SBC or far end, uplink loss seen at the phone, or made on an air interface beyond its limits.
+    at the SBC or far end, uplink loss seen at the phone, or made on an air interface beyond its limits, or on
+    one that loses about as much for all. The way up to S1-U holds the air: who does not know what the cell
+    lost there cannot tell transport from air.
     """
     up, down = _gain("uplink", "s1u", ("ue",)), _gain("downlink", "s1u", ("sbc", "far_end"))
     # Where nothing at all arrives the media path is cut (MOS-19, MOS-22); that is no loss of a transport.
@@ -167,15 +174,20 @@ def _add_transport_loss(work: Workspace) -> None:
         (pl.col("call.ul_sinr_last") < 0).fill_null(False),
         (pl.col("call.pusch_rsrp_last") < -124).fill_null(False),
         (pl.col("ul_interference_per_prb") > work.limit("radio_noise_dbm")).fill_null(False),
-        (pl.col("pdcp_loss_ratio_ul_qci1") >= 5).fill_null(False),
+        (pl.col("pdcp_loss_ratio_ul_qci1") >= pl.min_horizontal(up / 2, 5.0)).fill_null(False),
         (pl.col("uplink_ta_commands") >= _TA_COMMANDS).fill_null(False),
         (pl.col("prb_utilisation") >= 70).fill_null(False),
         (pl.col("call.reestablishment_count") > 0).fill_null(False),
         (pl.col("call.handover_failures") > 0).fill_null(False),
         (pl.col("call.shortest_return") < 5).fill_null(False),
     )
+    up = pl.when(air & up.is_not_null()).then(pl.lit(0.0)).otherwise(up)
+    lost = work.limit("lossy_percent")
+    open_ = (up >= lost) & (down.fill_null(0.0) < lost) & pl.col("pdcp_loss_ratio_ul_qci1").is_null()
+    loss = pl.max_horizontal(down, up)
+    few = (loss / 100 * pl.col("_s1u_packets") < _FEW_LOST).fill_null(False)
     work.derive(
-        s1u_loss=pl.max_horizontal(down, pl.when(air & up.is_not_null()).then(pl.lit(0.0)).otherwise(up))
+        s1u_loss=pl.when(~open_.fill_null(False)).then(pl.when(few).then(pl.lit(0.0)).otherwise(loss))
     )
 
 

@@ -65,7 +65,15 @@ CASES: list[tuple[str, Slices, Any]] = [
         50.0,
     ),
     ("s1u_loss", [lossy("downlink", "s1u", 3.0)], 3.0),
-    ("s1u_loss", [lossy("uplink", "s1u", 3.0)], 3.0),
+    ("s1u_loss", [lossy("uplink", "s1u", 3.0)], None),
+    ("s1u_loss", [lossy("uplink", "s1u", 3.0), lossy("downlink", "s1u", 2.0)], 3.0),
+    ("s1u_loss", [lossy("uplink", "s1u", 0.5)], 0.5),
+    ("s1u_loss", [lossy("downlink", "s1u", 0.2)], 0.0),
+    (
+        "s1u_loss",
+        [a_slice(packets_expected=None, packets_lost=None, direction="downlink", point="s1u", loss=9.0)],
+        9.0,
+    ),
     ("s1u_loss", [lossy("uplink", "ue", 3.0), lossy("uplink", "s1u", 3.0)], 0.0),
     ("s1u_loss", [lossy("downlink", "far_end", 3.0), lossy("downlink", "s1u", 3.0)], 0.0),
     ("s1u_loss", [lossy("uplink", "s1u", 30.0, similar_ta_commands=8)], 0.0),
@@ -140,13 +148,17 @@ def test_a_blocked_address_is_no_silent_relay(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "expected"), [({"call.ul_sinr_last": -3.0}, 0.0), ({"call.ul_sinr_last": 9.0}, 6.0)]
+    ("ul_sinr", "cell_loss", "expected"),
+    [(-3.0, None, 0.0), (9.0, None, None), (9.0, 0.1, 6.0), (9.0, 4.0, 0.0)],
 )
-def test_uplink_loss_at_s1u_is_the_air_interfaces_when_that_is_beyond_its_limit(
-    scene: Scene, fields: dict[str, float], expected: float
+def test_uplink_loss_at_s1u_is_the_transports_where_the_air_interface_is_known_not_to_make_it(
+    scene: Scene, ul_sinr: float, cell_loss: float | None, expected: float | None
 ) -> None:
-    call = {**OWN, "ul_sinr_last": fields["call.ul_sinr_last"]}
-    assert scene(call=[call], voice_slice=[lossy("uplink", "s1u", 6.0)])["s1u_loss"] == expected
+    call = {**OWN, "ul_sinr_last": ul_sinr}
+    kpi = {} if cell_loss is None else {(CELL, "pdcp_loss_ratio_ul_qci1"): cell_loss}
+    look = scene(call=[call], voice_slice=[lossy("uplink", "s1u", 6.0)], kpi=kpi)
+    assert look["s1u_loss"] == expected
+    assert expected is not None or look.reason("s1u_loss") == "no_period"
 
 
 def test_what_the_other_leg_sends_up_comes_down_to_the_customer(scene: Scene) -> None:
