@@ -6,6 +6,7 @@ import gzip
 import struct
 from pathlib import Path
 
+import polars as pl
 import pytest
 from capture_call import (
     ALICE,
@@ -228,6 +229,11 @@ def test_a_capture_that_is_ingested_twice_is_known_and_stored_once(tmp_path: Pat
         assert report.kinds["capture"] == 1
         assert ingest(store, [path]).states == {FileState.KNOWN: 1}
         assert store.records("hop").collect().height == 10
+    files = [file.read_bytes() for file in (tmp_path / "store").rglob("*") if file.is_file()]
+    rows = [str(pl.read_parquet(file).to_dicts()) for file in (tmp_path / "store").rglob("*.parquet")]
+    assert len(rows) >= 2
+    assert "13800000001" not in "".join(rows)
+    assert not any(b"13800000001" in content for content in files)
 
 
 def test_without_tshark_a_capture_waits_in_quarantine_with_advice_and_is_taken_later(

@@ -217,3 +217,26 @@ def test_a_password_from_a_secret_logs_in(
 def test_no_way_to_log_in_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="key_file or password"):
         SftpSettings(name="p", host="h", user="u", folders=["/"], download=tmp_path)
+
+
+def test_no_number_of_a_ticket_file_reaches_the_store_a_count_or_a_log(
+    made: Any, remote: Path, into_store: Callable[..., Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    canary = "13866660007"
+    head = "id,received_at,occurred_at,msisdn,description\n"
+    good = f"T-1,2026-11-22T09:00:00Z,,+86{canary},call {canary} back\n"
+    (remote / "tickets.csv").write_text(f"{head}{good}T-2,{canary},,86{canary},{canary}\n")
+    said: list[str] = []
+
+    async def work(sink: StoreSink) -> None:
+        pulled = made()
+        said.append(str(await pulled.collect(str(remote), sink)))
+        await pulled.close()
+
+    with Store.open(into_store(work)) as store:
+        kept = [str(store.records("ticket").collect().to_dicts()), str(store.ledger.bad_rows().to_dicts())]
+        assert store.records("ticket").collect()["id"].to_list() == ["T-1"]
+        assert store.ledger.bad_rows().height == 1
+    assert canary not in "".join([*said, *kept, caplog.text])
+    files = [path.read_bytes() for path in store.root.rglob("*") if path.is_file()]
+    assert not any(canary.encode() in content for content in files)

@@ -253,3 +253,18 @@ def test_a_port_that_is_taken_is_named(into_store: Callable[..., Path]) -> None:
 def test_a_listener_that_would_let_nobody_in_is_refused() -> None:
     with pytest.raises(ValueError, match="nothing else is let in"):
         TrapSettings(name="traps")
+
+
+def test_no_number_of_a_trap_reaches_the_store_the_counts_or_a_log(
+    heard: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    canary = "13866660007"
+
+    async def work(listener: TrapListener) -> None:
+        await send("snmptrap", V2C, listener.port, LINK_DOWN, link(7, f"user +86{canary} 460001386666000"))
+        await until(listener, 1)
+
+    counts, alarms = heard(work)
+    assert (counts, len(alarms)) == ({"raised": 1}, 1)
+    assert canary not in str(alarms) + str(counts) + caplog.text
+    assert "460001386666000" not in str(alarms) + caplog.text
