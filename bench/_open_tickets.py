@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -25,30 +25,43 @@ def fill(database: Database, number: int) -> None:
     """Add `number` open tickets."""
     rng, now = np.random.default_rng(1), utc_now()
     for start in range(0, number, CHUNK):
-        rows = [_row(n, rng, now) for n in range(start, min(number, start + CHUNK))]
+        rows = _rows(range(start, min(number, start + CHUNK)), rng, now)
         database.write(lambda session, rows=rows: session.execute(insert(Ticket), rows))  # type: ignore[misc]
     # What a server does by itself after such a load.
-    words = ("ANALYZE",) if database.dialect == "sqlite" else ("VACUUM (ANALYZE)",)
+    word = "ANALYZE" if database.dialect == "sqlite" else "VACUUM (ANALYZE)"
     with database._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        for word in words:
-            connection.execute(text(word))
+        connection.execute(text(word))
 
 
-def _row(number: int, rng: np.random.Generator, now: Any) -> dict[str, Any]:
-    received = now - timedelta(hours=float(rng.exponential(30.0)))
-    state = str(rng.choice(list(STATES), p=list(STATES.values())))
-    holder, region = str(rng.choice(HOLDERS)), str(rng.choice(REGIONS))
-    waits = rng.random() < 0.05
-    record = {"id": f"B-{number:07d}", "received_at": received.isoformat(), "region": region, "absent": [],
+def _rows(numbers: range, rng: np.random.Generator, now: datetime) -> list[dict[str, Any]]:
+    n = len(numbers)
+    drawn = {
+        "state": rng.choice(list(STATES), n, p=list(STATES.values())).tolist(),
+        "holder": rng.choice(HOLDERS, n).tolist(),
+        "region": rng.choice(REGIONS, n).tolist(),
+        "category": rng.choice(CATEGORIES, n).tolist(),
+        "top_cause": rng.choice(CAUSES, n).tolist(),
+        "priority": rng.choice(["P1", "P2", "P3"], n, p=[0.02, 0.2, 0.78]).tolist(),
+        "customer": [f"c{k}" for k in rng.integers(0, 80_000, n)],
+    }
+    ages, waits = rng.exponential(30.0, n).tolist(), (rng.random(n) < 0.05).tolist()
+    columns = [dict(zip(drawn, values, strict=True)) for values in zip(*drawn.values(), strict=True)]
+    return [
+        {**column, **_row(number, column, now - timedelta(hours=age), waits=wait)}
+        for number, column, age, wait in zip(numbers, columns, ages, waits, strict=True)
+    ]
+
+
+def _row(number: int, drawn: dict[str, Any], received: datetime, *, waits: bool) -> dict[str, Any]:
+    name = f"B-{number:07d}"
+    record = {"id": name, "received_at": received.isoformat(), "region": drawn["region"], "absent": [],
               "description": "a call that ended by itself, " * 12}  # fmt: skip
     return {
-        "id": f"B-{number:07d}", "version": 3, "record": record, "source": "http", "state": state,
-        "received_at": received, "taken_in_at": received, "in_store": True, "diagnosis": DONE,
-        "diagnosed_at": received, "verdict": "cause", "category": str(rng.choice(CATEGORIES)),
-        "top_cause": str(rng.choice(CAUSES)), "department": holder, "region": region, "holder": holder,
-        "owner": "Front office", "priority": str(rng.choice(["P1", "P2", "P3"], p=[0.02, 0.2, 0.78])),
-        "customer": f"c{rng.integers(0, 80_000)}", "clustered": True, "entered_at": received,
-        "dispatched_at": received, "reply_due_at": None if waits else received + timedelta(hours=48),
+        "id": name, "version": 3, "record": record, "source": "http", "received_at": received,
+        "taken_in_at": received, "in_store": True, "diagnosis": DONE, "diagnosed_at": received,
+        "verdict": "cause", "department": drawn["holder"], "owner": "Front office", "clustered": True,
+        "entered_at": received, "dispatched_at": received,
+        "reply_due_at": None if waits else received + timedelta(hours=48),
         "handling_due_at": None if waits else received + timedelta(hours=3),
         "hold_due_at": None if waits else received + timedelta(hours=24),
         "waiting_since": received if waits else None,

@@ -30,6 +30,8 @@ WIDE = frozenset({"tracking_area", "node", "device_model", "software_version"})
 """Keys that many customers share: without a known normal volume nothing can be said of them."""
 CHUNK = 500
 LEAST_HISTORY_D = 7
+DIAGNOSED = 200
+"""Tickets of an incident that its diagnosis is made of: a large one must not slow every batch."""
 
 
 class IncidentDesk(Desk):
@@ -107,19 +109,18 @@ def link(session: Session, cluster: Cluster) -> Incident | None:
 
 
 def refresh(session: Session, parent: Incident) -> None:
-    """Bring the incident in line with its tickets: their number and one diagnosis over them."""
-    query = (
-        select(Ticket.region, Ticket.received_at, Result.contract)
-        .join(Result, Result.id == Ticket.result_id, isouter=True)
-        .where(Ticket.incident_id == parent.id)
-    )
-    rows = session.execute(query).all()
-    parent.tickets = len(rows)
-    regions = Counter(region for region, _, _ in rows if region)
+    """Bring the incident in line with its tickets: their number, one diagnosis over the newest of them."""
+    mine = Ticket.incident_id == parent.id
+    counted = select(Ticket.region, func.count(), func.max(Ticket.received_at)).where(mine)
+    rows = session.execute(counted.group_by(Ticket.region)).all()
+    parent.tickets = sum(n for _, n, _ in rows)
+    regions = Counter({region: n for region, n, _ in rows if region})
     parent.region = min(regions, key=lambda r: (-regions[r], r)) if regions else None
     if rows:
-        parent.last_at = max(at for _, at, _ in rows)
-    shared = shared_diagnosis([contract for _, _, contract in rows if contract])
+        parent.last_at = max(at for _, _, at in rows)
+    query = select(Result.contract).join(Ticket, Result.id == Ticket.result_id).where(mine)
+    newest = query.order_by(Ticket.received_at.desc(), Ticket.id).limit(DIAGNOSED)
+    shared = shared_diagnosis(list(session.scalars(newest)))
     parent.diagnosis = shared
     first = shared["causes"][0] if shared["causes"] else {}
     parent.top_cause, parent.department = first.get("id"), first.get("department")

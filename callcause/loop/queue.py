@@ -5,14 +5,14 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, func, literal, or_, select, tuple_
 from sqlalchemy.orm import Session
 
-from callcause.loop.life import OPEN, LoopError, State, parse_state
+from callcause.loop.life import OPEN, LoopError, parse_state
 from callcause.state.base import UtcTime
 from callcause.state.ticket import Ticket
 
@@ -98,15 +98,15 @@ def _beyond(due: datetime | None, name: str) -> ColumnElement[bool]:
 def counts(session: Session, wanted: Filter, now: datetime) -> list[dict[str, Any]]:
     """Open tickets by holder and state, with those past their reply clock."""
     late = func.count().filter(and_(Ticket.reply_due_at.is_not(None), Ticket.reply_due_at < now))
-    query = (
-        select(Ticket.holder, Ticket.state, func.count(), late)
-        .where(*wanted.terms(now))
-        .group_by(Ticket.holder, Ticket.state)
-        .order_by(Ticket.holder, Ticket.state)
-    )
+    states = [parse_state(wanted.state)] if wanted.state else _OPEN
+    rows: list[tuple[str | None, str, int, int]] = []
+    for state in states:  # each is walked along its index in the order of its groups
+        terms = replace(wanted, state=str(state)).terms(now)
+        query = select(Ticket.holder, func.count(), late).where(*terms).group_by(Ticket.holder)
+        rows += [(holder, str(state), n, overdue) for holder, n, overdue in session.execute(query)]
     return [
-        {"holder": holder, "state": str(State(state)), "tickets": n, "overdue": overdue}
-        for holder, state, n, overdue in session.execute(query)
+        {"holder": holder, "state": state, "tickets": n, "overdue": overdue}
+        for holder, state, n, overdue in sorted(rows, key=lambda row: (row[0] or "", row[1]))
     ]
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from callcause.loop.life import OPEN as OPEN_STATES
+from callcause.loop.life import State
 from callcause.state.incident import OPEN, Incident
 from callcause.state.ticket import Ticket
 from callcause.state.warning import EarlyWarning
@@ -17,14 +19,14 @@ SHOWN = 200
 """Tickets and clusters that are shown one by one, so that a bad day does not eat the series budget."""
 _OPEN = tuple(sorted(OPEN_STATES))
 _OVER = ("recovered", "rejected")
+CLOCKS = ("reply", "handling", "hold")
+MERGED = str(State.MERGED)
 
 
 def loop_readings(session: Session, now: datetime) -> list[Reading]:
     """Give readings of everything in the loop."""
     return [
-        *_tickets(session),
-        *_overdue(session, now),
-        *_oldest(session, now),
+        *_tickets(session, now),
         *_clusters(session),
         *_recent(session, now),
         *_warnings(session),
@@ -32,40 +34,41 @@ def loop_readings(session: Session, now: datetime) -> list[Reading]:
     ]
 
 
-def _tickets(session: Session) -> list[Reading]:
-    keys = (Ticket.state, Ticket.category, Ticket.holder, Ticket.region)
-    query = select(*keys, func.count()).where(Ticket.state != "closed").group_by(*keys)
-    return [Reading("callcause_tickets", _labels(*row[:4]), float(row[4])) for row in session.execute(query)]
+def _tickets(session: Session, now: datetime) -> list[Reading]:
+    """Count all but closed tickets, those whose clocks ran out, and the age of the oldest of each holder.
 
-
-def _overdue(session: Session, now: datetime) -> list[Reading]:
+    Each state is one walk along the index that holds all of this (`ix_tickets_counted`).
+    """
+    keys = (Ticket.holder, Ticket.category, Ticket.region)
+    late = [func.count().filter(getattr(Ticket, f"{name}_due_at") < now) for name in CLOCKS]
+    overdue: Counter[tuple[str, ...]] = Counter()
+    oldest: dict[str | None, datetime] = {}
     found = []
-    clocks = (
-        ("reply", Ticket.reply_due_at),
-        ("handling", Ticket.handling_due_at),
-        ("hold", Ticket.hold_due_at),
-    )
-    for clock, due in clocks:
-        query = (
-            select(Ticket.holder, Ticket.region, func.count())
-            .where(due < now, Ticket.state.in_(_OPEN))
-            .group_by(Ticket.holder, Ticket.region)
-        )
-        for holder, region, n in session.execute(query):
-            found.append(Reading("callcause_tickets_overdue", _labels(clock, holder, region), float(n)))
-    return found
+    for state in (*_OPEN, MERGED):
+        query = select(*keys, func.count(), func.min(Ticket.received_at), *late)
+        for row in session.execute(query.where(Ticket.state == state).group_by(*keys)):
+            holder, category, region, number, first, *passed = row
+            found.append(
+                Reading("callcause_tickets", _labels(state, category, holder, region), float(number))
+            )
+            if state == MERGED:
+                continue
+            oldest[holder] = min(first, oldest.get(holder, first))
+            for name, n in zip(CLOCKS, passed, strict=True):
+                overdue[_labels(name, holder, region)] += n
+    return [*found, *_overdue(overdue), *_oldest(oldest, now)]
 
 
-def _oldest(session: Session, now: datetime) -> list[Reading]:
-    query = (
-        select(Ticket.holder, func.min(Ticket.received_at))
-        .where(Ticket.state.in_(_OPEN))
-        .group_by(Ticket.holder)
-    )
-    rows = session.execute(query).all()
+def _overdue(counted: Counter[tuple[str, ...]]) -> list[Reading]:
+    return [
+        Reading("callcause_tickets_overdue", labels, float(n)) for labels, n in sorted(counted.items()) if n
+    ]
+
+
+def _oldest(oldest: dict[str | None, datetime], now: datetime) -> list[Reading]:
     return [
         Reading("callcause_ticket_oldest_age_seconds", _labels(holder), max(0.0, (now - at).total_seconds()))
-        for holder, at in rows
+        for holder, at in oldest.items()
     ]
 
 

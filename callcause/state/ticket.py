@@ -101,7 +101,11 @@ class Ticket(Versioned, Base):
         Index(None, "reply_due_at"),
         Index(None, "region", "state"),
         Index(None, "customer", "received_at"),
-        Index(None, "received_at"),
+        Index("ix_tickets_arrivals", "received_at", "category", "region"),
+        Index(
+            "ix_tickets_counted", "state", "holder", "category", "region", "reply_due_at", "handling_due_at",
+            "hold_due_at", "received_at",
+        ),
         Index(None, "clustered", "diagnosis"),
         Index(None, "parent_id"),
         Index(None, "closed_at"),
@@ -111,7 +115,7 @@ class Ticket(Versioned, Base):
         Index(None, "diagnosis", "taken_in_at", "id"),
         Index(None, "in_store"),
         Index(None, "watch_until"),
-    )
+    )  # fmt: skip
 
 
 class TicketEvent(Base):
