@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import polars as pl
 import pytest
 
-from callcause.loop.desk import LoopDesk
+from callcause.loop.desk import LoopDesk, make_step
 from callcause.loop.feedback_report import feedback_figures
+from callcause.loop.life import LoopError
 from callcause.loop.precision import Standing, precisions, without_mark
 from callcause.loop.service_report import lives, make_report, markdown
 from callcause.loop.settings import AdvisorySettings, LoopSettings
@@ -144,3 +147,37 @@ def test_metrics_and_report_show_what_only_advises_and_what_remedies_did(state: 
     assert f"| cause | {WEAK} | 10 | 0.400 | 0.600 | advisory" in text
     assert f"| {WEAK} | 4 | 4 | 0 | 0 | 0 |" in text
     assert "整改效果" in markdown(report, "zh")
+
+
+def test_a_cause_of_the_operators_own_runbooks_is_confirmed_and_an_unknown_one_refused(
+    state: Database,
+) -> None:
+    own = SimpleNamespace(causes={WEAK: None, "own-antenna-theft": None})
+    runbooks: Any = own
+    desk = LoopDesk(state, LoopSettings(), Silent(), lambda: runbooks)
+    heard: list[str] = []
+    desk.on_confirmed.append(lambda: heard.append("told"))
+    record = {"id": "T", "received_at": NOW.isoformat(), "category": "drop"}
+    state.write(lambda s: rows.take_in(s, [record], "http", "t", in_store=True, hear=[desk.on_taken]))
+    with pytest.raises(LoopError, match="no such cause"):
+        asyncio.run(desk.confirm("T", "anna", "own-antenna", None))
+    told = asyncio.run(desk.confirm("T", "anna", "own-antenna-theft", NOW))
+    assert (told["confirmed_cause"], told["effect"], heard) == ("own-antenna-theft", None, ["told"])
+
+
+def test_where_closing_needs_a_cause_a_ticket_stays_open_without_one(state: Database) -> None:
+    desk = LoopDesk(state, LoopSettings(closing_needs_cause=True), Silent(), load_runbooks)
+    record = {"id": "T", "received_at": NOW.isoformat(), "category": "drop"}
+    state.write(lambda s: rows.take_in(s, [record], "http", "t", in_store=True, hear=[desk.on_taken]))
+
+    def answered(session: Any) -> None:
+        row = session.get(Ticket, "T")
+        row.state, row.replied_at = "called_back", NOW
+
+    state.write(answered)
+    with pytest.raises(LoopError) as told:
+        asyncio.run(desk.step("T", make_step("closed", "anna", satisfaction=5), None))
+    assert told.value.code == "cause_missing"
+    assert state.read(lambda s: s.get_one(Ticket, "T").state) == "called_back"
+    step = make_step("closed", "anna", satisfaction=5, confirmed_cause=NOT_FOUND)
+    assert asyncio.run(desk.step("T", step, None))["state"] == "closed"
