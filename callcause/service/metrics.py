@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from callcause.service.delay_metrics import delay_readings
 from callcause.service.health import Health
 from callcause.service.known_counters import known_counters
 from callcause.service.loop_metrics import loop_readings
@@ -82,6 +83,7 @@ class Exposition:
     def _state(self) -> Iterator[Reading]:
         yield from self._service.database.read(state_readings)
         yield from self._service.database.read(lambda session: loop_readings(session, utc_now()))
+        yield from self._service.database.read(delay_readings)
         advisory = self._service.configuration.loop.advisory
         yield from self._service.database.read(lambda session: quality_readings(session, advisory))
 
