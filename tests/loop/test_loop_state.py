@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,11 +22,12 @@ from callcause.loop import audit_log, queue
 from callcause.loop.cluster import Cluster
 from callcause.loop.course import begin
 from callcause.loop.erasure import erase
-from callcause.loop.housekeeping import retain
+from callcause.loop.housekeeping import Housekeeping, retain
 from callcause.loop.incident_desk import link, shared_diagnosis
 from callcause.loop.life import LoopError
 from callcause.loop.settings import (
     LoopSettings,
+    RecordRetention,
     RetentionSettings,
     TypeWarningSettings,
     VaultKey,
@@ -40,6 +43,7 @@ from callcause.state.ticket import Result, Ticket
 from callcause.state.vault import AuditRow, VaultEntry
 from callcause.state.warning import ComplaintDay, EarlyWarning
 from collectors.secret import Secret
+from collectors.store.erasure import Erased
 
 NOW = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
 SETTINGS = LoopSettings()
@@ -322,3 +326,26 @@ def test_the_queue_of_many_tickets_answers_quickly(state: Database) -> None:
         assert len(page["tickets"]) == 100
     assert time.process_time() - started < 3
     assert state.read(lambda s: s.scalar(select(func.count()).select_from(EarlyWarning))) == 0
+
+
+def test_rows_of_the_store_go_by_their_kind_and_the_audit_log_counts_them(state: Database) -> None:
+    asked: list[dict[str, datetime]] = []
+
+    async def in_store(before: Mapping[str, datetime]) -> Erased:
+        asked.append(dict(before))
+        return Erased(removed=Counter(call=7, ticket=0))
+
+    desk = Housekeeping(state, RetentionSettings(), RecordRetention(days={"call": 10}), in_store)
+    asyncio.run(desk.work())
+    asyncio.run(desk.work())
+    assert [list(one) for one in asked] == [["call"]], "once a day"
+    entries = state.read(
+        lambda s: [(row.action, row.subject, row.detail) for row in s.scalars(select(AuditRow))]
+    )
+    assert ("retention", "store", {"call": 7}) in entries
+
+
+@pytest.mark.parametrize("days", [{"cell": 10}, {"cal": 10}, {"call": 0}])
+def test_a_kind_without_an_age_and_days_that_are_none_are_refused(days: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=r"expected"):
+        RecordRetention(days=days)
