@@ -5,7 +5,7 @@ BIN := .venv/bin
 SRC := callcause collectors dashboards diagnosis runbooks bench tests callcause_error.py hatch_build.py
 PYTEST_ARGS ?=
 
-.PHONY: demo test lint unit bench evaluate lock clean lab loop
+.PHONY: demo test lint unit bench evaluate lock clean lab boards-live loop
 
 demo: .venv/.demo
 	$(BIN)/callcause demo
@@ -34,6 +34,10 @@ loop: .venv/.dev
 	rm -rf build/loop
 	$(BIN)/callcause simulate build/loop/month --loop --cells 90 --days 30 --tickets 500 $(LOOP_ARGS)
 	$(BIN)/callcause rehearse build/loop/month --work build/loop/work $(REHEARSE_ARGS)
+
+# Every query of boards and rules, asked of a real Prometheus that watches a real service of a simulated network.
+boards-live: .venv/.dev
+	$(BIN)/python tests/grafana/boards_live.py
 
 evaluate: .venv/.dev
 	$(BIN)/python -m bench.accuracy
