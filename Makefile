@@ -1,14 +1,18 @@
-# Two commands for a newcomer: `make demo` and `make test`. Both install into .venv and need nothing before them.
+# For a newcomer: `make demo`, `make serve`, `make test`. All install into .venv and need nothing before them.
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 SRC := callcause collectors dashboards diagnosis runbooks bench tests callcause_error.py hatch_build.py
 PYTEST_ARGS ?=
 
-.PHONY: demo test lint unit bench evaluate lock clean lab boards-live loop
+.PHONY: demo serve test lint unit bench evaluate lock clean lab boards-live loop
 
 demo: .venv/.demo
 	$(BIN)/callcause demo
+
+# The same kind of network alive: http://127.0.0.1:8470/ui until Ctrl-C.
+serve: .venv/.demo
+	$(BIN)/callcause serve --demo
 
 test: .venv/.dev lint unit
 
@@ -25,7 +29,7 @@ unit: .venv/.dev
 bench: .venv/.dev
 	$(BIN)/python -m bench
 
-# All faults of the live lab with both timer settings; LAB_ARGS="--timers equal --rounds 3" and the like.
+# All faults of the live lab with both timer settings; LAB_ARGS="--rounds 10 --equal-rounds 3 --labs 3" and the like.
 lab: .venv/.dev
 	$(BIN)/python tests/lab/lab_all.py $(LAB_ARGS)
 

@@ -12,9 +12,9 @@ from typing import Annotated
 import typer
 
 from callcause.commands import board_shelf, custody, pseudonym_keys, runbook_shelf
-from callcause.form import Form
+from callcause.form import Form, Language
 from callcause.terminal import fail
-from callcause_error import CallcauseError
+from callcause_error import CallcauseError, UsageError
 
 app = typer.Typer(
     name="callcause",
@@ -128,10 +128,66 @@ def evaluate(
     evaluating.run(truth, results)
 
 
+def kpi_names(begun: str) -> list[str]:
+    """KPI ids for shell completion."""
+    from collectors.kpi.catalogue import load_catalogue
+
+    return [name for name in load_catalogue().ids() if name.startswith(begun)]
+
+
+SourceOption = Annotated[Path | None, typer.Option("--store", help="Diagnose from this store.")]
+ResultsOption = Annotated[
+    Path | None, typer.Option("--results", help="JSON of `callcause diagnose --format json`.")
+]
+UrlOption = Annotated[
+    str,
+    typer.Option(
+        "--url", envvar="CALLCAUSE_URL", help="A running service; its token comes from CALLCAUSE_TOKEN."
+    ),
+]
+LanguageOption = Annotated[Language, typer.Option("--lang", help="en or zh.")]
+SERVICE = "http://127.0.0.1:8470"
+
+
+@app.command()
+def ticket(
+    ticket_id: Annotated[str, typer.Argument(metavar="TICKET", help="Id of the ticket.")],
+    store: SourceOption = None,
+    results: ResultsOption = None,
+    url: UrlOption = SERVICE,
+    lang: LanguageOption = Language.en,
+) -> None:
+    """Show one ticket as the page does, from a running service, a store, or a file of results."""
+    from callcause.commands import showing
+
+    showing.ticket(ticket_id, store, results, url, lang.value)
+
+
+@app.command()
+def tickets(
+    store: SourceOption = None,
+    results: ResultsOption = None,
+    url: UrlOption = SERVICE,
+    state: Annotated[str | None, typer.Option("--state", help="Only this state.")] = None,
+    category: Annotated[str | None, typer.Option("--category", help="Only this category.")] = None,
+    department: Annotated[str | None, typer.Option("--department", help="Only of this department.")] = None,
+    cause: Annotated[str | None, typer.Option("--cause", help="Only with this first cause.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="At most so many.")] = 50,
+    lang: LanguageOption = Language.en,
+) -> None:
+    """List tickets: the queue of a running service, or those of a store or of a file of results."""
+    from callcause.commands import showing
+
+    asked = {"state": state, "category": category, "department": department, "cause": cause}
+    showing.tickets(store, results, url, asked, limit, lang.value)
+
+
 @app.command()
 def worst(
     store: StoreOption,
-    kpi: Annotated[str, typer.Option("--kpi", help="KPI id of the catalogue.")] = "erab_drop_ratio_qci1_cell",
+    kpi: Annotated[
+        str, typer.Option("--kpi", help="KPI id of the catalogue.", autocompletion=kpi_names)
+    ] = "erab_drop_ratio_qci1_cell",
     at: Annotated[
         str | None, typer.Option("--at", help="RFC 3339 time; without it the last stored hour.")
     ] = None,
@@ -156,12 +212,24 @@ def demo(
 
 @app.command()
 def serve(
-    config: Annotated[Path, typer.Option("--config", help="TOML configuration.")],
+    config: ConfigOption = None,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Serve a small simulated network with faults, made anew.")
+    ] = False,
+    folder: Annotated[Path, typer.Option("--folder", help="Where that network goes.")] = Path("demo-live"),
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Where the demo listens.")] = 8470,
 ) -> None:
     """Collect, take tickets and alerts in, diagnose them and answer, until SIGTERM."""
-    from callcause.commands import serving
+    if demo == (config is not None):
+        raise UsageError("expected either --config FILE or --demo", key="--config")
+    if config is None:
+        from callcause.commands import living
 
-    serving.run(config)
+        living.run(folder, port)
+    else:
+        from callcause.commands import serving
+
+        serving.run(config)
 
 
 @config_app.command()

@@ -21,6 +21,7 @@ from callcause.service.settings import (
     StorePlace,
     Tmf621Settings,
     WatchSettings,
+    WebSettings,
 )
 from callcause.state.settings import StateSettings
 from callcause_error import UsageError, did_you_mean
@@ -65,6 +66,7 @@ class Configuration(BaseModel):
     watch: WatchSettings = Field(default_factory=WatchSettings)
     alerts: AlertSettings = Field(default_factory=AlertSettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
+    web: WebSettings = Field(default_factory=WebSettings)
     tmf621: Tmf621Settings = Field(default_factory=Tmf621Settings)
     loop: LoopSettings = Field(default_factory=LoopSettings)
     warnings: WarningsSettings = Field(default_factory=WarningsSettings)

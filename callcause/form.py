@@ -1,4 +1,4 @@
-"""The forms in which results are given."""
+"""The forms and languages in which results are given."""
 
 from enum import StrEnum
 
@@ -9,3 +9,10 @@ class Form(StrEnum):
     table = "table"
     json = "json"
     html = "html"
+
+
+class Language(StrEnum):
+    """In which language a person reads."""
+
+    en = "en"
+    zh = "zh"

@@ -9,7 +9,7 @@ from html import escape
 from typing import Any
 
 import polars as pl
-from sqlalchemy import select
+from sqlalchemy import String, select, type_coerce
 from sqlalchemy.orm import Session
 
 from callcause.loop.feedback_report import WORDS as FEEDBACK_WORDS
@@ -51,6 +51,8 @@ WORDS = {
     "certain": ("the change is more than chance", "变化显著"),
     "chance": ("the change may be chance", "变化可能是偶然"),
 }
+_COLUMN = {"ticket_id": "id", "department": "holder"}
+"""Columns of the table that have another name there."""
 Table = tuple[list[str], list[list[str]]]
 
 
@@ -70,9 +72,15 @@ class Report:
 
 def lives(session: Session, start: datetime, end: datetime) -> pl.DataFrame:
     """Return the lives of the tickets received in the period."""
-    query = select(Ticket).where(Ticket.received_at >= start, Ticket.received_at < end).order_by(Ticket.id)
-    rows = [_life(row) for row in session.scalars(query)]
-    return pl.DataFrame(rows, schema=LIFE, orient="row")
+    columns = {name: getattr(Ticket, _COLUMN.get(name, name)) for name in LIFE}
+    raw = [
+        type_coerce(one, String()) if isinstance(LIFE[name], pl.Datetime) else one
+        for name, one in columns.items()
+    ]
+    query = select(*raw).where(Ticket.received_at >= start, Ticket.received_at < end).order_by(Ticket.id)
+    rows = session.execute(query).all()
+    values = zip(*rows, strict=True) if rows else [()] * len(LIFE)
+    return pl.DataFrame([_series(name, column) for name, column in zip(LIFE, values, strict=True)])
 
 
 def make_report(
@@ -115,20 +123,12 @@ def html(report: Report, language: str = "en") -> str:
     return f"{page}<title>{_word('title', language)}</title><body>{''.join(parts)}</body></html>\n"
 
 
-def _life(row: Ticket) -> dict[str, Any]:
-    own = ("region", "customer", "category", "level", "received_at", "entered_at", "first_response_at")
-    rest = (
-        "replied_at",
-        "closed_at",
-        "solved",
-        "timely",
-        "satisfaction",
-        "handoffs",
-        "exchanges",
-        "entry_late",
-    )
-    found = {name: getattr(row, name) for name in (*own, *rest, "overdue_reason")}
-    return {**found, "ticket_id": row.id, "department": row.holder}
+def _series(name: str, values: Sequence[Any]) -> pl.Series:
+    """Make a column; SQLite gives times as text in UTC, which many at once are read from much faster."""
+    wanted = LIFE[name]
+    if not isinstance(wanted, pl.Datetime) or not any(isinstance(value, str) for value in values):
+        return pl.Series(name, values, dtype=wanted)
+    return pl.Series(name, values, dtype=pl.String).str.to_datetime(time_unit="us", time_zone="UTC")
 
 
 def _change(tickets: pl.DataFrame, start: datetime, end: datetime, measure: datetime | None) -> Change | None:

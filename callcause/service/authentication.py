@@ -11,7 +11,8 @@ from typing import Any
 from fastapi import Request
 
 from callcause.service.problem import Problem
-from callcause.service.settings import Role, ServiceSettings
+from callcause.service.settings import Role, ServiceSettings, TokenSettings
+from collectors.errors import ConfigError
 
 PEER_NAME = "callcause.peer_name"
 """Key of the ASGI scope: common name of the client certificate that the TLS handshake verified."""
@@ -25,13 +26,42 @@ class Principal:
     role: Role
 
 
+class _Token:
+    """One bearer token; that of a file is read again when the file changes, and is none when it is gone."""
+
+    def __init__(self, settings: TokenSettings) -> None:
+        self.principal = Principal(settings.name, settings.role)
+        self._secret = settings.secret
+        self._seen = self._state()
+        self._digest: bytes | None = _digest(settings.secret.reveal())
+
+    def digest(self) -> bytes | None:
+        """Return the digest of the token as it is now; of one length, so comparing tells nothing."""
+        now = self._state()
+        if now != self._seen:
+            self._seen = now
+            try:
+                self._digest = _digest(self._secret.reveal())
+            except ConfigError:
+                self._digest = None
+        return self._digest
+
+    def _state(self) -> tuple[int, ...] | None:
+        if self._secret.file is None:
+            return None
+        try:
+            found = self._secret.file.stat()
+        except OSError:
+            return ()
+        return (found.st_mtime_ns, found.st_size, found.st_ino)
+
+
 class Authentication:
     """Finds the principal of a request."""
 
     def __init__(self, settings: ServiceSettings) -> None:
         self._settings = settings
-        # Digests of one length, so that comparing tells nothing about the length of a token either.
-        self._tokens = [(_digest(t.secret.reveal()), Principal(t.name, t.role)) for t in settings.tokens]
+        self._tokens = [_Token(token) for token in settings.tokens]
         clients = settings.tls.clients if settings.tls else ()
         self._clients = {c.common_name: Principal(c.common_name, c.role) for c in clients}
 
@@ -47,11 +77,20 @@ class Authentication:
             return Principal("local", self._settings.local_role)
         raise _unknown("a bearer token is needed")
 
+    def token_of(self, name: str) -> tuple[Principal, bytes] | None:
+        """Return who holds the token of this name now, and its digest; None where it was taken away."""
+        for token in self._tokens:
+            digest = token.digest()
+            if token.principal.name == name and digest is not None:
+                return token.principal, digest
+        return None
+
     def _of_token(self, token: str) -> Principal:
         shown, found = _digest(token), None
-        for digest, principal in self._tokens:  # all of them, whichever fits
-            if hmac.compare_digest(shown, digest):
-                found = principal
+        for token in self._tokens:  # all of them, whichever fits
+            digest = token.digest()
+            if digest is not None and hmac.compare_digest(shown, digest):
+                found = token.principal
         if found is None:
             raise _unknown("the bearer token is not known")
         return found

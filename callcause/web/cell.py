@@ -17,7 +17,7 @@ from callcause.web.reader import ask, catalogue
 from callcause.web.session import sees
 from collectors.store import Store
 from dashboards.report.assembly import course_of
-from dashboards.report.course import Course, course_svg
+from dashboards.report.course import Course
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 Viewer = Annotated[Principal, Depends(sees(Role.viewer))]
@@ -83,7 +83,7 @@ def _read(store: Store, ecgi: str, at: datetime | None) -> dict[str, Any] | None
     return {
         "at": shown,
         "facts": {name: value for name, value in inventory.items() if value is not None and name != "absent"},
-        "courses": [(course, course_svg(course)) for course in _courses(store, ecgi, shown)],
+        "courses": _courses(store, ecgi, shown),
         "neighbours": _rows(store, "neighbour", pl.col("source_ecgi") == ecgi, NEIGHBOUR, "target_id"),
         "alarms": _rows(
             store, "alarm", _near("raised_at", shown) & pl.col("alarmed_object").is_in(objects), ALARM

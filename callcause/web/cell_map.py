@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated
+from typing import Annotated, Any
 
 import polars as pl
 from fastapi import APIRouter, Depends, Request, Response
@@ -12,14 +12,14 @@ from markupsafe import Markup
 from callcause.service.authentication import Principal
 from callcause.service.settings import Role
 from callcause.web.page import PageRoute, render
-from callcause.web.reader import ask
+from callcause.web.reader import ask, kept_of
 from callcause.web.session import sees
 from collectors.store import Store
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 Viewer = Annotated[Principal, Depends(sees(Role.viewer))]
 WIDTH, MARGIN, MOST_HIGH = 900, 24, 1200
-MARKED = 500
+MARKED, ROWS = 500, 50
 """Cells with complaints that are drawn one by one, those with most complaints first."""
 PICTURE = Markup(
     '<svg class="map" viewBox="0 0 {} {}" role="group" aria-labelledby="map-title">'
@@ -34,15 +34,18 @@ MARK = Markup(
 @router.get("/ui/map")
 async def map_page(request: Request, who: Viewer) -> Response:
     """Draw the map; the cells with most complaints stand in a table below it too."""
-    cells = await ask(request, _cells)
-    marked = cells.filter(pl.col("n") > 0).head(MARKED)
-    return render(
+    kept = kept_of(request)
+    found = await ask(
         request,
-        "map.html.j2",
-        picture=map_svg(cells, marked),
-        marked=marked.head(50).to_dicts(),
-        n=cells.height,
+        lambda store: kept.get("map", store.version("cell", "ticket"), lambda: drawn(_cells(store))),
     )
+    return render(request, "map.html.j2", **found)
+
+
+def drawn(cells: pl.DataFrame) -> dict[str, Any]:
+    """Return the picture, the cells of the table below it, and how many cells there are."""
+    marked = cells.filter(pl.col("n") > 0).head(MARKED)
+    return {"picture": map_svg(cells, marked), "marked": marked.head(ROWS).to_dicts(), "n": cells.height}
 
 
 def _cells(store: Store) -> pl.DataFrame:

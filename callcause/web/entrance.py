@@ -10,13 +10,15 @@ from fastapi import APIRouter, Request, Response
 
 from callcause.service.authentication import Authentication
 from callcause.service.problem import Problem
+from callcause.web.chart import LIBRARY, library
 from callcause.web.page import LANGUAGE, THEME, PageRoute, local_path, render, see_other
 from callcause.web.session import COOKIE, form_of, keep, seal_of
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 YEAR_S = 365 * 24 * 3600
 CHOICES = {"language": (LANGUAGE, ("en", "zh")), "theme": (THEME, ("light", "dark", "auto"))}
-TYPES = {"style.css": "text/css; charset=utf-8", "keys.js": "text/javascript; charset=utf-8"}
+CSS, JS = "text/css; charset=utf-8", "text/javascript; charset=utf-8"
+TYPES = {"style.css": CSS, "keys.js": JS, "chart.js": JS, LIBRARY[0]: CSS, LIBRARY[1]: JS}
 
 
 @router.get("/ui/login")
@@ -38,7 +40,10 @@ async def take_token(request: Request) -> Response:
     except Problem:
         return render(request, "login.html.j2", 401, goal=goal, wrong=True)
     answer = see_other(goal)
-    keep(request, answer, COOKIE, seal_of(request).session(who, time.time()))
+    known = authentication.token_of(who.name)
+    if known is None:  # taken away in this very moment
+        return render(request, "login.html.j2", 401, goal=goal, wrong=True)
+    keep(request, answer, COOKIE, seal_of(request).session(who, known[1], time.time()))
     return answer
 
 
@@ -62,10 +67,10 @@ async def switch(request: Request, back: str = "/ui/tickets") -> Response:
     return answer
 
 
-@router.get("/ui/static/{name}")
+@router.get("/ui/static/{name:path}")
 async def static(name: str) -> Response:
     """Give one of the files of the pages."""
-    if name not in TYPES:
+    if name not in TYPES or (name in LIBRARY and not library()):
         raise Problem(404, "no such file")
     return Response(_file(name), media_type=TYPES[name], headers={"Cache-Control": "max-age=3600"})
 

@@ -21,6 +21,8 @@ from callcause.service.problem import Problem
 from callcause.service.settings import Role
 from callcause.state.errors import DatabaseGone, StaleVersion
 from callcause.web import words
+from callcause.web.board import boards_of
+from callcause.web.chart import control_figure, course_figure, library
 from callcause.web.session import COOKIE, VISIT, csrf_of, keep, visit_of
 
 POLICY = (
@@ -79,6 +81,8 @@ def render(request: Request, template: str, status: int = 200, **given: Any) -> 
         signed_in=COOKIE in request.cookies,
         cause_title=_titles(request),
         department=_departments(request),
+        board=boards_of(request),
+        charts=library(),
         **given,
     )  # fmt: skip
     return HTMLResponse(text, status)
@@ -159,10 +163,14 @@ def _environment() -> Environment:
         t=_word,
         kind=_kind,
         both=_both,
+        field=_field,
         percent=words.percent,
         value=_value,
         moment=words.moment,
         span=words.span,
+        course=course_figure,
+        control=control_figure,
+        rt=_report_word,
     )
     environment.globals["pages"] = PAGES
     environment.filters["when"] = _when
@@ -212,6 +220,16 @@ def _value(context: Context, reading: object) -> str:
 @pass_context
 def _kind(context: Context, group: str, name: object) -> str:
     return words.kind(group, name, context["lang"])
+
+
+@pass_context
+def _report_word(context: Context, key: str) -> str:
+    return words.report_word(key, context["lang"])
+
+
+@pass_context
+def _field(context: Context, name: str) -> str:
+    return words.field(name, context["lang"])
 
 
 @pass_context

@@ -5,7 +5,19 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 
 from callcause.service.problem import Problem
-from callcause.web import cell, cell_map, complaint, entrance, queue, review, shelf, ticket, watch, worst
+from callcause.web import (
+    cell,
+    cell_map,
+    complaint,
+    entrance,
+    queue,
+    reports,
+    review,
+    shelf,
+    ticket,
+    watch,
+    worst,
+)
 from callcause.web.page import PageRoute
 
 rest = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -28,6 +40,7 @@ ROUTERS = (
     watch.router,
     cell_map.router,
     review.router,
+    reports.router,
     rest,
 )
 """In the order in which paths are looked up; `rest` is last."""

@@ -70,15 +70,6 @@ async def dispatch_selected(request: Request, who: Engineer) -> Response:
     )
 
 
-@router.get("/ui/reports")
-async def reports(request: Request, who: Viewer) -> Response:
-    """Show open tickets by department and state, with those that are late."""
-    now = utc_now()
-    work = service_of(request).database.reading
-    rows = await work(lambda s: loop_queue.counts(s, loop_queue.Filter(), now))
-    return render(request, "reports.html.j2", rows=rows)
-
-
 def _versioned(text: str) -> tuple[str, int | None]:
     name, _, version = text.rpartition("@")
     if not name or not version.isdecimal():

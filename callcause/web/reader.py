@@ -10,6 +10,7 @@ from fastapi import Request
 
 from callcause.service.problem import Problem
 from callcause.service.service import Service
+from callcause.web.kept import Kept
 from collectors.kpi.catalogue import Catalogue, load_catalogue
 from collectors.store import Store
 from runbooks.model import Runbooks
@@ -22,6 +23,15 @@ AT_ONCE = 2
 def service_of(request: Request) -> Service:
     """Return the service behind the page."""
     found: Service = request.app.state.service
+    return found
+
+
+def kept_of(request: Request) -> Kept:
+    """Return the answers that this application keeps."""
+    state = request.app.state
+    if not hasattr(state, "web_kept"):
+        state.web_kept = Kept()
+    found: Kept = state.web_kept
     return found
 
 
@@ -53,4 +63,4 @@ def runbooks_of(request: Request) -> Runbooks:
     return service.diagnostician.runbooks
 
 
-__all__ = ["ask", "catalogue", "runbooks_of", "service_of"]
+__all__ = ["ask", "catalogue", "kept_of", "runbooks_of", "service_of"]

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+from starlette.datastructures import FormData
 
 from callcause.loop.warning_desk import report
 from callcause.service.authentication import Principal
 from callcause.service.problem import Problem
+from callcause.service.routes import clusters
 from callcause.service.settings import Role
 from callcause.state.incident import Incident
 from callcause.state.ticket import Ticket
@@ -39,14 +42,34 @@ async def incident(request: Request, incident_id: str, who: Viewer) -> Response:
     """Show one incident with what its tickets share, and the tickets."""
 
     def find(session: Session) -> tuple[Incident | None, Sequence[Any]]:
-        query = select(Ticket.id, Ticket.state, Ticket.top_cause).where(Ticket.incident_id == incident_id)
+        query = select(Ticket.id, Ticket.state, Ticket.top_cause, Ticket.parent_id).where(
+            Ticket.incident_id == incident_id
+        )
         children = session.execute(query.order_by(Ticket.received_at, Ticket.id).limit(ROWS)).all()
         return session.get(Incident, incident_id), children
 
     row, children = await service_of(request).database.reading(find)
     if row is None:
         raise Problem(404, "no such incident")
-    return render(request, "incident.html.j2", incident=row, children=children)
+    told = {name: request.query_params.get(name) for name in ("merged", "refused", "closed")}
+    return render(request, "incident.html.j2", incident=row, children=children, told=told)
+
+
+@router.post("/ui/incidents/{incident_id}/{step}")
+async def move_incident(request: Request, incident_id: str, step: str, who: Engineer) -> Response:
+    """Merge the open tickets into the incident, or close it with them."""
+    form = await form_of(request)
+    why = str(form.get("why") or "").strip()
+    if step == "merge":
+        found = await clusters.merge(request, incident_id, clusters.MergeBody(why=why), who)
+        told = {"merged": str(len(found["merged"])), "refused": str(len(found["refused"]))}
+    elif step == "close":
+        body = clusters.CloseBody(version=_version(form), why=why)
+        found = await clusters.close(request, incident_id, body, who)
+        told = {"closed": str(found["tickets_closed"])}
+    else:
+        raise Problem(404, "no such step of an incident")
+    return see_other(f"/ui/incidents/{quote(incident_id)}", **told)
 
 
 @router.get("/ui/warnings")
@@ -60,11 +83,8 @@ async def warnings(request: Request, who: Viewer) -> Response:
 async def review_warning(request: Request, warning_id: str, who: Approver) -> Response:
     """Approve, reject, publish or recover a warning."""
     form = await form_of(request)
-    version, why = str(form.get("version") or ""), str(form.get("why") or "")
-    if not version.isdecimal():
-        raise Problem(422, "version: expected a whole number")
-    step = str(form.get("to") or "")
-    await service_of(request).warnings.step(warning_id, step, who.name, why, int(version))
+    step, why = str(form.get("to") or ""), str(form.get("why") or "")
+    await service_of(request).warnings.step(warning_id, step, who.name, why, _version(form))
     return see_other("/ui/warnings")
 
 
@@ -107,3 +127,10 @@ async def show_vault(request: Request, request_id: str, who: Engineer) -> Respon
     return render(
         request, "vault.html.j2", requests=found, decides=who.role.covers(Role.approver), shown=shown
     )
+
+
+def _version(form: FormData) -> int:
+    text = str(form.get("version") or "")
+    if not text.isdecimal():
+        raise Problem(422, "version: expected a whole number")
+    return int(text)

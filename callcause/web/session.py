@@ -22,6 +22,8 @@ from callcause.service.settings import Role
 
 COOKIE, VISIT, FIELD = "callcause_session", "callcause_visit", "csrf"
 LASTS_S = 12 * 3600
+TokenOf = Callable[[str], tuple[Principal, bytes] | None]
+"""Gives who holds the token of a name now, and its digest."""
 
 
 class Seal:
@@ -34,14 +36,18 @@ class Seal:
         """Return the signature of a text for one purpose."""
         return hmac.new(self._key, f"{purpose}\n{text}".encode(), hashlib.sha256).hexdigest()
 
-    def session(self, who: Principal, now: float) -> str:
-        """Return the value of the session cookie."""
-        said = json.dumps({"name": who.name, "role": who.role, "until": now + LASTS_S})
+    def session(self, who: Principal, token: bytes, now: float) -> str:
+        """Return the value of the session cookie; `token` is the digest of the token it was made from."""
+        mark = self.sign("token", token.hex())
+        said = json.dumps({"name": who.name, "token": mark, "until": now + LASTS_S})
         body = base64.urlsafe_b64encode(said.encode()).decode()
         return f"{body}.{self.sign('session', body)}"
 
-    def principal(self, cookie: str, now: float) -> Principal | None:
-        """Return who a session cookie is of; None where it is forged, broken or too old."""
+    def principal(self, cookie: str, now: float, token_of: TokenOf) -> Principal | None:
+        """Return who a session cookie is of; None where it is forged, broken, old, or its token is no more.
+
+        The role is that which the token has now.
+        """
         body, _, signature = cookie.partition(".")
         if not hmac.compare_digest(signature.encode(), self.sign("session", body).encode()):
             return None
@@ -49,7 +55,10 @@ class Seal:
             said = json.loads(base64.urlsafe_b64decode(body))
         except (ValueError, binascii.Error):
             return None
-        return Principal(said["name"], Role(said["role"])) if said["until"] > now else None
+        known = token_of(said["name"]) if said["until"] > now else None
+        if known is None or not hmac.compare_digest(said["token"], self.sign("token", known[1].hex())):
+            return None
+        return known[0]
 
 
 def seal_of(request: Request) -> Seal:
@@ -64,9 +73,9 @@ def seal_of(request: Request) -> Seal:
 def found_principal(request: Request) -> Principal:
     """Return who asks: by session cookie, else as on the API; Problem 401 where nobody we know does."""
     cookie = request.cookies.get(COOKIE, "")
-    found = seal_of(request).principal(cookie, time.time()) if cookie else None
+    authentication: Authentication = request.app.state.authentication
+    found = seal_of(request).principal(cookie, time.time(), authentication.token_of) if cookie else None
     if found is None:
-        authentication: Authentication = request.app.state.authentication
         found = authentication.principal(request.headers, request.scope)
     return found
 

@@ -15,15 +15,15 @@ from callcause.loop.life import next_states, parse_state
 from callcause.loop.reply import reply_text
 from callcause.service.authentication import Principal
 from callcause.service.problem import Problem
+from callcause.service.routes import life
 from callcause.service.settings import Role
 from callcause.state.ticket import Result, Ticket, TicketEvent
 from callcause.web.page import PageRoute, language_of, render, see_other
 from callcause.web.reader import ask, catalogue, runbooks_of, service_of
 from callcause.web.session import form_of, sees
 from dashboards.report.assembly import story_of
-from dashboards.report.course import course_svg
 from dashboards.report.page import ladders_of
-from diagnosis.question import Question, closed_questions, open_question
+from diagnosis.question import Question, closed_questions, open_question, questions_data
 from runbooks.model import Runbooks
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -50,7 +50,7 @@ async def ticket(request: Request, ticket_id: str, who: Viewer) -> Response:
     return render(
         request,
         "ticket.html.j2",
-        courses=[(course, course_svg(course)) for course in story.courses],
+        courses=story.courses,
         ladders=ladders_of(story),
         **given,
     )
@@ -67,6 +67,19 @@ async def take_step(request: Request, ticket_id: str, who: Engineer) -> Response
     )
     await service_of(request).loop.step(ticket_id, step, version)
     return see_other(request.url.path.replace("/ui/step/", "/ui/tickets/", 1))
+
+
+@router.post("/ui/answers/{ticket_id:path}")
+async def take_answers(request: Request, ticket_id: str, who: Engineer) -> Response:
+    """Record what the customer answered; the ticket is diagnosed again with it."""
+    form = await form_of(request)
+    asked = {str(one["field"]) for one in questions_data()["closed"]}
+    answers = {name: str(value) for name, value in form.items() if name in asked and value}
+    version = _number(form.get("version"), "version")
+    if not answers or version is None:
+        raise Problem(422, "nothing was answered")
+    await life.post_answers(request, ticket_id, life.AnswersBody(version=version, answers=answers), who)
+    return see_other(request.url.path.replace("/ui/answers/", "/ui/tickets/", 1))
 
 
 def _found(session: Session, ticket_id: str) -> tuple[Ticket | None, Result | None, list[TicketEvent]]:
@@ -91,6 +104,7 @@ def _diagnosed(
         "known_causes": runbooks.causes,
         "known_checks": runbooks.checks,
         "questions": _questions(result, runbooks, row.told),
+        "answered": _answered(row.told),
         "reply": reply_text(
             result,
             "zh" if language_of(request) == "zh" else "en",
@@ -104,6 +118,16 @@ def _diagnosed(
 def _questions(result: Mapping[str, Any], runbooks: Runbooks, told: Mapping[str, Any]) -> list[Question]:
     closed = closed_questions(result["causes"], runbooks, told) if result["causes"] else []
     return [open_question(result["category"]["id"]), *closed[:QUESTIONS]]
+
+
+def _answered(told: Mapping[str, Any]) -> list[tuple[Mapping[str, str], Mapping[str, str]]]:
+    """Questions with the answers that the customer gave, in words."""
+    found = []
+    for entry in questions_data()["closed"]:
+        value = told.get(entry["field"])
+        if value in entry["answers"]:
+            found.append((entry["ask"], entry["answers"][value]))
+    return found
 
 
 def _shown(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy import literal, select, tuple_
@@ -15,13 +17,16 @@ from callcause.service.routes.paging import page, place
 from callcause.service.settings import Role
 from callcause.state.alert import AlertGroup
 from callcause.state.notice import Notice
-from callcause.web.page import PageRoute, render
+from callcause.web.page import PageRoute, render, see_other
 from callcause.web.reader import runbooks_of, service_of
-from callcause.web.session import sees
+from callcause.web.session import form_of, sees
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 Viewer = Annotated[Principal, Depends(sees(Role.viewer))]
+Engineer = Annotated[Principal, Depends(sees(Role.engineer))]
 ROWS = 50
+REPORTED = frozenset({"registration", "access", "drop", "mos", "csfb"})
+"""Categories that a ticket may have."""
 
 
 @router.get("/ui/collectors")
@@ -65,3 +70,29 @@ async def alert(request: Request, group_id: str, who: Viewer) -> Response:
     if found is None:
         raise Problem(404, "no such group of alerts")
     return render(request, "alert.html.j2", known_causes=runbooks_of(request).causes, **found)
+
+
+@router.post("/ui/alerts/{group_id}/ticket")
+async def open_ticket(request: Request, group_id: str, who: Engineer) -> Response:
+    """Open a ticket about one element of the alert; its page leads on to the dispatch."""
+    form = await form_of(request)
+    wanted = str(form.get("element") or "")
+
+    def find(session: Session) -> AlertGroup | None:
+        return session.get(AlertGroup, group_id)
+
+    service = service_of(request)
+    group = await service.database.reading(find)
+    elements = group.answer["elements"] if group is not None and group.answer else []
+    found = next((one for one in elements if one["id"] == wanted), None)
+    if found is None:
+        raise Problem(404, "the alert names no such element")
+    said = " ".join(f"{name}={label}" for name, label in sorted(group.group_labels.items())) if group else ""
+    told = {"description": f"{said} {found['id']}".strip(), "occurred_at": found["at"]}
+    if found["kind"] == "cell":
+        told["ecgi"] = found["id"]
+    if found["category"] in REPORTED:
+        told["category"] = found["category"]
+    answer = await service.intake.post(json.dumps(told).encode(), None, who)
+    service.tickets.wake()
+    return see_other(f"/ui/tickets/{quote(answer['tickets'][0]['id'])}")

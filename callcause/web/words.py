@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from callcause.loop.life import STATE_ZH
+from callcause.loop.service_report import WORDS as REPORT
 from callcause.loop.warning import WARNING_ZH
+from callcause.web.field_names import FIELDS
 from dashboards.report import words as report
 
 WORDS: Mapping[str, tuple[str, str]] = {
@@ -72,16 +74,37 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "questions": ("Questions for the customer", "向客户核实的问题"),
     "reply": ("Reply to the customer", "回复客户"),
     "history": ("What happened", "处理记录"),
-    "advisory": ("advisory only", "仅供参考"),
-    "advisory_why": (
-        "Its runbook or cause was right too seldom: a person decides where it goes.",
-        "该规则或原因的准确率低于下限：由人工决定派单。",
-    ),
     "who": ("Who", "操作人"),
     "at": ("At", "时间"),
     "open_question": ("Open question", "开放式问题"),
     "bits": ("bits", "比特"),
     "answers": ("Answers", "可选回答"),
+    "advisory": ("advisory only", "仅供参考"),
+    "advisory_why": (
+        "Its runbook or cause was right too seldom: a person decides where it goes.",
+        "该规则或原因的准确率低于下限：由人工决定派单。",
+    ),
+    "again": (
+        "The ticket is being diagnosed again with what the customer answered.",
+        "正在结合客户回答重新诊断。",
+    ),
+    "answer": ("Record the answers, diagnose again", "记录回答并重新诊断"),
+    "board_cell": ("This cell in Grafana at that time", "在Grafana中查看该时刻的小区"),
+    "board_nodes": ("Nodes in Grafana", "在Grafana中查看网元"),
+    "board_network": ("Network in Grafana at that time", "在Grafana中查看该时刻的全网"),
+    "open_ticket": ("Open a ticket for it", "为此建单"),
+    "merge": ("Merge its open tickets", "合并未归档工单"),
+    "merged": ("Merged", "已并单"),
+    "close_incident": ("Close the incident with its merged tickets", "关闭事件及已并工单"),
+    "closed_with": ("Tickets closed with it", "同时归档的工单"),
+    "shared": ("What its tickets share", "共同证据"),
+    "low": ("Baseline, low", "基线下限"),
+    "high": ("Baseline, high", "基线上限"),
+    "period_from": ("From", "开始日期"),
+    "period_to": ("To (day after the last)", "结束日期（不含）"),
+    "open_now": ("Open tickets by department", "各部门在途工单"),
+    "download": ("This report as one HTML file", "下载HTML报表"),
+    "as_of": ("As of", "统计时间"),
     "paste": ("Paste a complaint", "粘贴投诉内容"),
     "paste_hint": (
         "What the customer said, in any wording; number, time and place make the diagnosis sharper.",
@@ -177,6 +200,44 @@ KINDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "outcome": report.OUTCOME,
     "category": {**report.CATEGORY, "all": ("All categories", "全部类别")},
     "state": {str(state): (str(state).replace("_", " "), zh) for state, zh in STATE_ZH.items()},
+    "alert": {"firing": ("firing", "告警中"), "resolved": ("resolved", "已恢复")},
+    "notice": {
+        "waiting": ("waiting", "待发送"),
+        "sent": ("sent", "已发送"),
+        "given_up": ("given up", "已放弃"),
+    },
+    "key": {
+        "cell": ("cell", "小区"),
+        "ring": ("first ring around", "首圈邻区"),
+        "tracking_area": ("tracking area", "跟踪区"),
+        "node": ("node", "网元"),
+        "device_model": ("phone model", "终端型号"),
+        "software_version": ("software version", "软件版本"),
+        "change": ("planned work", "割接"),
+    },
+    "guard": {
+        "judged": ("cells judged", "已判小区"),
+        "few_samples": ("too few samples", "样本不足"),
+        "no_period": ("no data in this hour", "该小时无数据"),
+        "counter_missing": ("counter missing", "缺少计数器"),
+        "suspect": ("marked suspect by the network", "网元标记为可疑"),
+    },
+    "beyond": {
+        "limit": ("limit", "超门限"),
+        "baseline": ("baseline", "偏离基线"),
+        "limit and baseline": ("limit and baseline", "超门限且偏离基线"),
+    },
+    "overdue": {
+        "backlog": ("backlog", "积压"),
+        "handoff": ("hand-off", "转派"),
+        "waiting_customer": ("waiting for the customer", "等待客户"),
+        "waiting_outside_party": ("waiting for another party", "等待外部单位"),
+        "system_fault": ("system fault", "系统故障"),
+        "rotation_no_owner": ("shift change without owner", "轮班无人负责"),
+        "wrong_dispatch": ("wrong dispatch", "派单错误"),
+        "other": ("other", "其他"),
+        "not coded": ("not coded", "未编码"),
+    },
     "incident": {"open": ("open", "进行中"), "closed": ("closed", "已关闭")},
     "warning": {str(state): (str(state), zh) for state, zh in WARNING_ZH.items()},
     "warning_level": {"warning": ("warning", "预警"), "serious": ("serious", "严重预警")},
@@ -201,6 +262,16 @@ def kind(group: str, name: object, lang: str) -> str:
     """Return the name of a member of a closed set."""
     text = "" if name is None else str(name)
     return KINDS[group].get(text, (text, text))[lang == "zh"]
+
+
+def report_word(key: str, lang: str) -> str:
+    """Return a label of the service-quality report."""
+    return REPORT[key][lang == "zh"]
+
+
+def field(name: str, lang: str) -> str:
+    """Return the name of a field of a record."""
+    return FIELDS.get(name, (name, name))[lang == "zh"]
 
 
 def percent(share: float) -> str:

@@ -12,9 +12,10 @@ from callcause.service.problem import Problem
 from callcause.service.settings import Role
 from callcause.web.cell import read_moment
 from callcause.web.page import PageRoute, render
-from callcause.web.reader import ask, catalogue
+from callcause.web.reader import ask, catalogue, kept_of
 from callcause.web.session import sees
 from callcause_error import did_you_mean
+from collectors.kpi.baseline import WEEKS
 from collectors.kpi.worst import columns_needed, judged_counts, worst_cells
 from collectors.store import Store
 
@@ -22,7 +23,10 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 Viewer = Annotated[Principal, Depends(sees(Role.viewer))]
 USUAL = "erab_drop_ratio_qci1_cell"
 TOP = 50
-HISTORY = timedelta(weeks=4, hours=49)
+HOUR, WEEK = timedelta(hours=1), timedelta(weeks=1)
+LOOK_BACK = timedelta(hours=49)
+"""What the count of hours in a row looks back, and one hour more."""
+HOURLY = "hourly"
 
 
 @router.get("/ui/worst")
@@ -32,15 +36,30 @@ async def worst(request: Request, who: Viewer, kpi: str = USUAL, at: str | None 
     names = [one for one in known.cell_ids if "." not in one]
     if kpi not in names:
         raise Problem(404, "no KPI of cells has this name", hint=did_you_mean(kpi, names))
-    found = await ask(request, lambda store: _read(store, kpi, moment))
+    kept = kept_of(request)
+
+    def read(store: Store) -> dict[str, Any]:
+        hour = moment or store.newest_hour()
+        if hour is None:
+            return {"at": None, "rows": [], "counts": {}}
+        hour = hour.replace(minute=0, second=0, microsecond=0)
+        question = ("worst", kpi, hour)
+        return kept.get(question, store.version(HOURLY), lambda: worst_list(store, kpi, hour))
+
+    found = await ask(request, read)
     return render(request, "worst.html.j2", kpi=kpi, kpis=[known.kpi(name) for name in names], **found)
 
 
-def _read(store: Store, kpi: str, at: datetime | None) -> dict[str, Any]:
+def worst_list(store: Store, kpi: str, hour: datetime, top: int = TOP) -> dict[str, Any]:
+    """Rank all cells of an hour by that hour and its history alone, then give the worst their evidence.
+
+    Of ten thousand cells only the `top` need the hours before, so only theirs are read.
+    """
     known = catalogue()
-    newest = at or store.hourly(None, [kpi])["period_start"].max()
-    if not isinstance(newest, datetime):
-        return {"at": None, "rows": [], "counts": {}}
-    hourly = store.hourly(None, columns_needed(known, kpi), newest - HISTORY, newest + timedelta(hours=1))
-    rows = worst_cells(hourly, known, kpi, newest, TOP).to_dicts()
-    return {"at": newest, "rows": rows, "counts": judged_counts(hourly, known, kpi, newest)}
+    columns = columns_needed(known, kpi)
+    everyone = store.hours([hour - week * WEEK for week in range(WEEKS + 1)], columns)
+    first = worst_cells(everyone, known, kpi, hour, top)
+    names = first["entity"].to_list()
+    theirs = store.hourly(names, columns, hour - WEEKS * WEEK - LOOK_BACK, hour + HOUR) if names else everyone
+    rows = worst_cells(theirs, known, kpi, hour, top)
+    return {"at": hour, "rows": rows.to_dicts(), "counts": judged_counts(everyone, known, kpi, hour)}

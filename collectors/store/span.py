@@ -37,7 +37,25 @@ class Span:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class Hours(Span):
+    """Single hours, by their beginnings in microseconds UTC; the span is that from the first to the last."""
+
+    starts_us: tuple[int, ...] = ()
+
+    def holds(self, column: str = "period_start") -> list[pl.Expr]:
+        """Predicates for a time column."""
+        wanted = pl.Series(self.starts_us, dtype=pl.Int64).cast(UTC_TIME)
+        return [pl.col(column).is_in(wanted.implode())]
+
+
 ALWAYS = Span()
+
+
+def hours_span(starts: Sequence[datetime]) -> Hours:
+    """Make a span of some full hours, given by their beginnings (aware)."""
+    found = sorted(round(start.timestamp() * 1_000_000) for start in starts)
+    return Hours(found[0], found[-1] + HOUR_US, tuple(found)) if found else Hours(0, 0)
 
 
 def span(start: datetime | None, end: datetime | None) -> Span:

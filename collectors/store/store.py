@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
@@ -22,8 +22,8 @@ from collectors.store.placement import UNMATCHED, UNMATCHED_PREFIX
 from collectors.store.refresh import Refreshed, refresh
 from collectors.store.rematch import Rematch
 from collectors.store.segment import Aside, locked, sweep
-from collectors.store.shards import COUNTERS
-from collectors.store.span import span
+from collectors.store.shards import COUNTERS, HOURLY
+from collectors.store.span import hours_span, span
 from collectors.store.tables import LINE, PENDING, RECENT, SOURCE
 from collectors.store.upgrade import bring_up
 from collectors.store.warm import Warm
@@ -219,6 +219,15 @@ class Store:
     ) -> pl.DataFrame:
         """Hourly KPIs: entity, period_start, and <kpi>, <kpi>__n for each id."""
         return series.hourly(self.root, self.ledger, entities, kpi_ids, span(start, end))
+
+    def hours(self, starts: Sequence[datetime], kpi_ids: Sequence[str]) -> pl.DataFrame:
+        """Hourly KPIs of all entities in some full hours, given by their beginnings; columns as `hourly`."""
+        return series.hourly(self.root, self.ledger, None, kpi_ids, hours_span(starts))
+
+    def newest_hour(self) -> datetime | None:
+        """Begin of the newest hour for which any KPI is known; read from the ledger alone."""
+        ends = [segment.end_us for segment in self.ledger.segments(HOURLY) if segment.end_us is not None]
+        return datetime.fromtimestamp(max(ends) / 1_000_000, UTC) if ends else None
 
     def kpi_at(self, keys: pl.DataFrame, kpi_ids: Sequence[str]) -> pl.DataFrame:
         """KPIs of `keys` (row, entity, at in UTC) at their moment, with their baseline; row-aligned.

@@ -22,10 +22,11 @@ from collectors.records import load_schemas
 from collectors.store import Store
 
 KEY = "tests-only-key-0123456789abcdef"
-PATIENCE_S = 60.0
+PATIENCE_S = 240.0
 CELL = "460-00-345014-3"
 NUMBER = "8613800000001"
 BEGAN = datetime(2024, 3, 6, 9, 0, tzinfo=UTC)
+LEAVER, GRAFANA = "leaver.token", "https://grafana.example"
 TOKENS = {"desk": "engineer", "second": "approver", "board": "viewer"}
 
 
@@ -97,17 +98,39 @@ def _configuration(folder: Path) -> Path:
         f'[[service.tokens]]\nname = "{name}"\nrole = "{role}"\nsecret = {{env = "TOKEN_{name.upper()}"}}\n'
         for name, role in TOKENS.items()
     )
+    tokens += (
+        f'[[service.tokens]]\nname = "leaver"\nrole = "engineer"\nsecret = {{file = "{folder / LEAVER}"}}\n'
+    )
+    (folder / LEAVER).write_text("token-of-leaver\n")
+    (folder / "vault.key").write_text("ab" * 32)
     path = folder / "callcause.toml"
     path.write_text(
-        "[service]\nport = 0\nrequests_per_minute = 100000\n[loop]\nautomatic_dispatch = false\n" + tokens
+        "[service]\nport = 0\nrequests_per_minute = 100000\n[loop]\nautomatic_dispatch = false\n"
+        f"[web]\ngrafana_url = '{GRAFANA}'\n"
+        f"[vault]\nenabled = true\nkeys = [{{number = 1, secret = {{file = '{folder / 'vault.key'}'}}}}]\n"
+        + tokens
     )
     return path
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def site_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the service."""
+    return tmp_path_factory.mktemp("site")
+
+
+@pytest.fixture
+def leaver(site: str, site_folder: Path) -> Iterator[Path]:
+    """The file that holds the token of `leaver`; it is put back afterwards."""
+    path = site_folder / LEAVER
+    yield path
+    path.write_text("token-of-leaver\n")
+
+
+@pytest.fixture(scope="session")
+def site(site_folder: Path) -> Iterator[str]:
     """The address of a ready service that asks for tokens (`token-of-<name>`)."""
-    folder = tmp_path_factory.mktemp("site")
+    folder = site_folder
     _network(folder)
     env = {**os.environ, "CALLCAUSE_PSEUDONYM_KEY": KEY} | {
         f"TOKEN_{n.upper()}": f"token-of-{n}" for n in TOKENS
@@ -160,7 +183,7 @@ def browse(site: str) -> Iterator[Callable[[str], Browser]]:
     made: list[Browser] = []
 
     def start(name: str = "") -> Browser:
-        browser = Browser(base_url=site, timeout=60, follow_redirects=True, headers={"Connection": "close"})
+        browser = Browser(base_url=site, timeout=240, follow_redirects=True, headers={"Connection": "close"})
         made.append(browser)
         if name:
             answer = browser.submit("/ui/login", "/ui/login", token=f"token-of-{name}", next="/ui/tickets")
@@ -185,7 +208,7 @@ def complaint(site: str) -> str:
         "region": "0871",
     }
     header = {"Authorization": "Bearer token-of-desk"}
-    answer = httpx.post(f"{site}/tickets", json=ticket, headers=header, timeout=60)
+    answer = httpx.post(f"{site}/tickets", json=ticket, headers=header, timeout=240)
     assert answer.status_code == 202, answer.text
     where = answer.json()["tickets"][0]["href"]
     wait_until(lambda: httpx.get(f"{site}{where}", headers=header).status_code == 200, "the diagnosis")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 import pytest
-from web.conftest import wait_until
+from web.conftest import NUMBER, wait_until
 
 from callcause.service.authentication import Principal
 from callcause.service.settings import Role
@@ -42,13 +43,38 @@ def test_the_session_is_kept_from_scripts_and_other_sites_and_ends(browse: Brows
 
 def test_a_session_that_is_forged_or_old_is_nobody() -> None:
     seal, now = Seal(), 1000.0
-    cookie = seal.session(WHO, now)
-    assert seal.principal(cookie, now + 1) == WHO
-    assert seal.principal(cookie, now + LASTS_S) is None
-    assert Seal().principal(cookie, now) is None
+    cookie = seal.session(WHO, b"digest", now)
+    held = {"desk": (WHO, b"digest")}.get
+    assert seal.principal(cookie, now + 1, held) == WHO
+    assert seal.principal(cookie, now + LASTS_S, held) is None
+    assert Seal().principal(cookie, now, held) is None
     body, _, signature = cookie.partition(".")
     for forged in ("", ".", body, f"{body}.", f"{body[:-2]}AA.{signature}", f"x{cookie}", "ä.ü"):
-        assert seal.principal(forged, now) is None
+        assert seal.principal(forged, now, held) is None
+
+
+def test_a_session_has_the_role_that_its_token_has_now_and_ends_with_the_token() -> None:
+    seal = Seal()
+    cookie = seal.session(WHO, b"digest", 0.0)
+    less = Principal("desk", Role.viewer)
+    assert seal.principal(cookie, 1.0, {"desk": (less, b"digest")}.get) == less
+    assert seal.principal(cookie, 1.0, {"desk": (WHO, b"another")}.get) is None
+    assert seal.principal(cookie, 1.0, {"other": (WHO, b"digest")}.get) is None
+
+
+def test_a_token_taken_out_of_its_file_ends_the_session_of_the_browser_at_once(
+    browse: Browse, leaver: Path
+) -> None:
+    browser = browse("leaver")
+    assert browser.get("/ui/tickets").url.path == "/ui/tickets"
+    leaver.write_text("token-of-another\n")
+    assert browser.get("/ui/tickets").url.path == "/ui/login"
+    leaver.write_text("token-of-leaver\n")
+    assert browser.get("/ui/tickets").url.path == "/ui/tickets"
+    leaver.unlink()
+    assert browser.get("/ui/tickets").url.path == "/ui/login"
+    refused = browser.submit("/ui/login", "/ui/login", token="token-of-leaver", next="/ui/tickets")
+    assert refused.status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -92,7 +118,7 @@ def test_a_wrong_field_is_told_beside_it_and_the_number_not_repeated(browse: Bro
 def _ticket(site: str, name: str) -> None:
     body = {"id": name, "msisdn": "8613800000003", "description": "the call dropped"}
     header = {"Authorization": "Bearer token-of-desk"}
-    assert httpx.post(f"{site}/tickets", json=body, headers=header, timeout=60).status_code == 202
+    assert httpx.post(f"{site}/tickets", json=body, headers=header, timeout=240).status_code == 202
 
 
 def _diagnosed(browser: Any, name: str) -> str:
@@ -133,6 +159,18 @@ def test_many_tickets_are_dispatched_together_each_for_itself(browse: Browse, si
     assert browser.submit("/ui/tickets", "/ui/tickets", ticket="no version").status_code == 422
 
 
-def test_a_vault_that_is_off_says_so(browse: Browse, complaint: str) -> None:
-    answer = browse("desk").submit("/ui/vault", "/ui/vault", ticket=complaint, why="call back")
-    assert (answer.status_code, 'role="alert"' in answer.text) == (409, True)
+def test_a_number_is_shown_once_to_who_asked_after_somebody_else_approved(
+    browse: Browse, complaint: str
+) -> None:
+    desk, second = browse("desk"), browse("second")
+    assert desk.submit("/ui/vault", "/ui/vault", ticket="none", why="call back").status_code == 409
+    asked = desk.submit("/ui/vault", "/ui/vault", ticket=complaint, why="call the customer back")
+    assert NUMBER not in asked.text
+    name = re.findall(r"VR-[0-9a-f]+", second.get("/ui/vault").text)[0]
+    assert desk.submit(f"/ui/vault/{name}", "/ui/vault", word="approve").status_code == 403
+    second.submit(f"/ui/vault/{name}", "/ui/vault", word="approve", why="justified")
+    assert second.submit(f"/ui/vault/{name}/show", "/ui/vault").status_code == 409
+    shown = desk.submit(f"/ui/vault/{name}/show", "/ui/vault")
+    assert NUMBER in shown.text
+    again = desk.submit(f"/ui/vault/{name}/show", "/ui/vault")
+    assert (again.status_code, NUMBER in again.text) == (409, False)

@@ -13,6 +13,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from presence import absent
+from web.conftest import NUMBER
 
 CHROMIUM = Path("/usr/bin/chromium")
 AXE = Path(__file__).parent / "node_modules/axe-core/axe.min.js"
@@ -20,18 +21,23 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-PATIENCE_MS = 60_000
+PATIENCE_MS = 240_000
 CELL = "460-00-345014-3"
+HEADER = {"Authorization": "Bearer token-of-desk"}
 WORDS = {
     "en": {
-        "sign_in": "Sign in",
-        "diagnose": "Diagnose",
-        "causes": "Ranked causes",
-        "do": "Do it",
-        "state": "dispatched",
+        "sign_in": "Sign in", "diagnose": "Diagnose", "causes": "Ranked causes", "do": "Do it",
+        "state": "dispatched", "closed": "closed", "open_ticket": "Open a ticket for it",
+        "ask": "Ask to see the number", "approve": "Approve", "show": "Show the number once",
+        "answer": "Record the answers, diagnose again",
     },
-    "zh": {"sign_in": "登录", "diagnose": "诊断", "causes": "原因排序", "do": "执行", "state": "已派单"},
-}
+    "zh": {
+        "sign_in": "登录", "diagnose": "诊断", "causes": "原因排序", "do": "执行", "state": "已派单",
+        "closed": "已归档", "open_ticket": "为此建单", "ask": "申请查看号码", "approve": "通过",
+        "show": "查看号码（仅一次）",
+        "answer": "记录回答并重新诊断",
+    },
+}  # fmt: skip
 Open = Callable[..., Page]
 
 
@@ -56,7 +62,7 @@ def window(chromium: Browser, site: str) -> Iterator[Open]:
         if not request.url.startswith("data:") and urlsplit(request.url).netloc != urlsplit(site).netloc:
             wrong.append(f"asks {request.url}")
 
-    def start(language: str = "en", width: int = 1280, theme: Any = "light") -> Page:
+    def start(language: str = "en", width: int = 1280, theme: Any = "light", who: str = "desk") -> Page:
         context = chromium.new_context(
             base_url=site, viewport={"width": width, "height": 900}, color_scheme=theme, bypass_csp=False
         )
@@ -67,7 +73,7 @@ def window(chromium: Browser, site: str) -> Iterator[Open]:
         page.on("pageerror", lambda error: wrong.append(f"{page.url}: {error}"))
         page.on("request", watch)
         page.goto(f"/ui/switch?language={language}&back=/ui/login")
-        page.fill("input[name=token]", "token-of-desk")
+        page.fill("input[name=token]", f"token-of-{who}")
         page.get_by_role("button", name=WORDS[language]["sign_in"]).click()
         page.wait_for_url("**/ui/tickets")
         return page
@@ -76,6 +82,96 @@ def window(chromium: Browser, site: str) -> Iterator[Open]:
     for context in contexts:
         context.close()
     assert not wrong, wrong
+
+
+def _alert(site: str, name: str) -> None:
+    """Post an alert about the cell as Alertmanager does."""
+    now = datetime(2024, 3, 6, 9, 5, tzinfo=UTC).isoformat()
+    labels = {"alertname": "VoiceDropRatioHigh", "ecgi": CELL, "category": "drop"}
+    alert = {
+        "status": "firing", "labels": labels, "annotations": {"summary": "drops"}, "startsAt": now,
+        "endsAt": "0001-01-01T00:00:00Z", "generatorURL": "", "fingerprint": f"f00d{name}",
+    }  # fmt: skip
+    body = {
+        "version": "4", "groupKey": f"{{}}:{{ecgi=x}} {name}", "truncatedAlerts": 0, "status": "firing",
+        "receiver": "callcause", "groupLabels": {"alertname": "VoiceDropRatioHigh"}, "commonLabels": labels,
+        "commonAnnotations": {}, "externalURL": "", "alerts": [alert],
+    }  # fmt: skip
+    answer = httpx.post(f"{site}/alertmanager", json=body, headers=HEADER, timeout=240)
+    assert answer.status_code == 200, answer.text
+
+
+def _ticket(site: str, name: str) -> None:
+    body = {"id": name, "msisdn": NUMBER, "description": "the call dropped", "ecgi": CELL}
+    assert httpx.post(f"{site}/tickets", json=body, headers=HEADER, timeout=240).status_code == 202
+
+
+def _step(page: Page, words: dict[str, str], to: str, **fields: str) -> None:
+    """Take a step on the page of a ticket."""
+    page.select_option("select[name=to]", to)
+    for name, text in fields.items():
+        page.fill(f"form[action^='/ui/step/'] input[name={name}]", text)
+    page.get_by_role("button", name=words["do"], exact=True).click()
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_an_engineer_goes_from_the_queue_to_the_closed_ticket(window: Open, site: str, language: str) -> None:
+    page, words, name = window(language), WORDS[language], f"T-close-{language}"
+    _ticket(site, name)
+    page.goto(f"/ui/tickets?text={name}")
+    page.locator("tr[data-row] a").first.click()
+    expect(page.get_by_role("heading", name=words["causes"])).to_be_visible(timeout=PATIENCE_MS)
+    steps = ({"department": "RAN optimisation"}, {}, {}, {"why": "antenna set right"}, {"why": "called"})
+    for to, fields in zip(
+        ("dispatched", "accepted", "in_progress", "resolved", "replied"), steps, strict=True
+    ):
+        _step(page, words, to, **fields)
+        expect(page.locator(f"select[name=to] option[value={to}]")).to_have_count(0, timeout=PATIENCE_MS)
+    _step(page, words, "called_back", satisfaction="5")
+    expect(page.locator("select[name=to] option[value=called_back]")).to_have_count(0, timeout=PATIENCE_MS)
+    _step(page, words, "closed", satisfaction="5")
+    expect(page.locator("h1 .chip").first).to_have_text(words["closed"], timeout=PATIENCE_MS)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_an_approver_lets_somebody_else_see_a_number_once(
+    window: Open, complaint: str, language: str
+) -> None:
+    desk, second, words = window(language), window(language, who="second"), WORDS[language]
+    desk.goto("/ui/vault")
+    desk.fill("input[name=ticket]", complaint)
+    desk.fill("input[name=why]", f"call the customer back ({language})")
+    desk.get_by_role("button", name=words["ask"]).click()
+    asked = desk.locator("section.card").filter(has_text=f"back ({language})")
+    expect(asked).to_have_count(1, timeout=PATIENCE_MS)
+    assert asked.get_by_role("button").count() == 0, "who asked approves nothing"
+    second.goto("/ui/vault")
+    request = second.locator("section.card").filter(has_text=f"back ({language})")
+    request.get_by_role("button", name=words["approve"]).click()
+    expect(request.get_by_role("button")).to_have_count(0, timeout=PATIENCE_MS)
+    desk.goto("/ui/vault")
+    asked.get_by_role("button", name=words["show"]).click()
+    expect(desk.get_by_role("status")).to_contain_text(NUMBER, timeout=PATIENCE_MS)
+    desk.goto("/ui/vault")
+    expect(asked.get_by_role("button")).to_have_count(0)
+    assert NUMBER not in desk.content()
+
+
+def test_answers_of_the_customer_are_recorded_and_the_ticket_is_diagnosed_again(
+    window: Open, site: str
+) -> None:
+    page, words = window("zh"), WORDS["zh"]
+    _ticket(site, "T-answered")
+    page.goto("/ui/tickets/T-answered")
+    question = page.locator("form[action^='/ui/answers/'] select").first
+    field = question.get_attribute("name")
+    question.select_option(index=1)
+    page.get_by_role("button", name=words["answer"]).click()
+    expect(page.locator(f"form[action^='/ui/answers/'] select[name={field}]")).to_have_count(
+        0, timeout=PATIENCE_MS
+    )
+    expect(page.locator("[data-pending]")).to_have_count(0, timeout=PATIENCE_MS)
+    assert page.get_by_role("heading", name=words["causes"]).is_visible()
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -114,41 +210,50 @@ def test_the_queue_is_walked_with_the_keyboard(window: Open, complaint: str) -> 
     assert complaint in page.inner_text("h1")
 
 
-def test_who_is_on_call_goes_from_the_alert_to_the_cause_and_the_runbook(window: Open, site: str) -> None:
-    now = datetime(2024, 3, 6, 9, 5, tzinfo=UTC).isoformat()
-    alert = {
-        "status": "firing", "labels": {"alertname": "VoiceDropRatioHigh", "ecgi": CELL, "category": "drop"},
-        "annotations": {"summary": "drops"}, "startsAt": now, "endsAt": "0001-01-01T00:00:00Z",
-        "generatorURL": "", "fingerprint": "f00d",
-    }  # fmt: skip
-    body = {
-        "version": "4", "groupKey": "{}:{ecgi=x}", "truncatedAlerts": 0, "status": "firing",
-        "receiver": "callcause",
-        "groupLabels": {"alertname": "VoiceDropRatioHigh"}, "commonLabels": alert["labels"],
-        "commonAnnotations": {}, "externalURL": "", "alerts": [alert],
-    }  # fmt: skip
-    header = {"Authorization": "Bearer token-of-desk"}
-    answer = httpx.post(f"{site}/alertmanager", json=body, headers=header, timeout=60)
-    assert answer.status_code == 200, answer.text
-    page = window()
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_who_is_on_call_goes_from_the_alert_to_the_cause_and_the_dispatch(
+    window: Open, site: str, language: str
+) -> None:
+    _alert(site, language)
+    page, words = window(language), WORDS[language]
     page.goto("/ui/alerts")
     page.locator("tr[data-row] a").first.click()
-    expect(page.locator(".causes li.first")).to_contain_text(CELL, timeout=PATIENCE_MS)
-    page.locator(".causes li.first a[href^='/ui/runbooks/']").first.click()
+    first = page.locator(".causes li.first")
+    expect(first).to_contain_text(CELL, timeout=PATIENCE_MS)
+    there = page.url
+    first.locator("a[href^='/ui/runbooks/']").first.click()
     expect(page.get_by_role("heading", level=1)).to_be_visible()
+    page.goto(there)
+    first.get_by_role("button", name=words["open_ticket"]).click()
+    expect(page.get_by_role("heading", name=words["causes"])).to_be_visible(timeout=PATIENCE_MS)
+    _step(page, words, "dispatched", department="RAN optimisation")
+    expect(page.locator("h1 .chip").first).to_have_text(words["state"], timeout=PATIENCE_MS)
 
 
-@pytest.mark.parametrize("width", [1280])
-@pytest.mark.parametrize("theme", ["light"])
+LOOKS = [("en", 1280, "light"), ("zh", 390, "light"), ("zh", 1280, "dark"), ("en", 390, "dark")]
+"""Every pair of language, width and theme stands in one of these."""
+
+
+@pytest.mark.parametrize(("language", "width", "theme"), LOOKS)
 def test_axe_finds_nothing_serious_and_no_page_is_wider_than_its_window(
-    window: Open, complaint: str, width: int, theme: str
+    window: Open, site: str, complaint: str, language: str, width: int, theme: str
 ) -> None:
     if not AXE.exists():
         absent("optional: axe-core is not installed (npm ci in tests/web)")
-    page = window("en" if theme == "light" else "zh", width, theme)
-    ticket = f"/ui/tickets/{quote(complaint)}"
-    names = ("tickets", "new", "worst", "map", "runbooks/drop", "collectors", "alerts", "reports", "vault")
-    for path in (ticket, f"/ui/cells/{CELL}", *(f"/ui/{name}" for name in names)):
+    _alert(site, "looks")
+    incident = {"key": "cell", "entity": CELL, "why": f"{language} {width}"}
+    opened = httpx.post(f"{site}/clusters", json=incident, headers=HEADER, timeout=240).json()["id"]
+    page = window(language, width, theme)
+    page.goto("/ui/alerts")
+    alert = str(page.locator("tr[data-row] a").first.get_attribute("href"))
+    page.goto(alert)
+    expect(page.locator("[data-pending]")).to_have_count(0, timeout=PATIENCE_MS)
+    things = (f"/ui/tickets/{quote(complaint)}", f"/ui/cells/{CELL}", alert, f"/ui/incidents/{opened}")
+    names = (
+        "tickets", "new", "worst", "map", "runbooks", "runbooks/drop", "collectors", "alerts", "reports",
+        "vault", "incidents", "warnings", "runbooks/DRP-04", "login",
+    )  # fmt: skip
+    for path in (*things, *(f"/ui/{name}" for name in names)):
         page.goto(path)
         # Evaluated by the debugger, not by the page: the policy of the page stays as it is.
         page.evaluate(AXE.read_text(encoding="utf-8"))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 import httpx
 import pytest
+from web.conftest import GRAFANA
 
+from callcause.web.board import board_url
 from callcause.web.page import POLICY
 
 Browse = Callable[..., httpx.Client]
@@ -38,8 +41,10 @@ def test_a_page_opens_in_both_languages_under_a_closed_policy(browse: Browse, pa
 
 def _keeps_to_the_policy(page: str) -> None:
     assert not re.search(r"<[a-z][^>]*\s(?:style|on[a-z]+)=", page)
-    assert re.findall(r"<script[^>]*>", page) == ['<script src="/ui/static/keys.js" defer>']
-    assert not re.search(r"(?:src|href|action)=\"(?:https?:)?//", page)
+    scripts = re.findall(r"<script([^>]*)>", page)
+    assert all(re.fullmatch(r' src="/ui/static/[\w./]+" defer', one) for one in scripts), scripts
+    assert not re.search(rf"(?:src|href|action)=\"(?!{re.escape(GRAFANA)}/)(?:https?:)?//", page)
+    assert f'src="{GRAFANA}' not in page
     assert "<style" not in page
 
 
@@ -92,6 +97,50 @@ def test_what_is_wrong_is_said_on_a_page(browse: Browse, path: str, status: int)
     assert (answer.status_code, answer.headers["content-type"]) == (status, "text/html; charset=utf-8")
     assert 'role="alert"' in answer.text
     assert answer.headers["content-security-policy"] == POLICY
+
+
+def test_an_incident_is_opened_merged_and_closed_with_its_tickets(browse: Browse, site: str) -> None:
+    header = {"Authorization": "Bearer token-of-desk"}
+    body = {"key": "cell", "entity": "460-00-345014-9", "why": "power is out"}
+    name = httpx.post(f"{site}/clusters", json=body, headers=header, timeout=240).json()["id"]
+    page, browser = f"/ui/incidents/{name}", browse("desk")
+    assert "power is out" in browser.get(page).text
+    merged = browser.submit(f"{page}/merge", page, why="one outage")
+    assert (merged.status_code, "Merged: 0" in merged.text) == (200, True)
+    version = re.search(r'name="version" value="(\d+)"', merged.text)
+    assert version
+    assert browser.submit(f"{page}/close", page, version="999", why="done").status_code == 409
+    assert browser.submit(f"{page}/close", page, version="x", why="done").status_code == 422
+    closed = browser.submit(f"{page}/close", page, version=version[1], why="power is back")
+    assert "closed" in closed.text
+    assert "/close" not in closed.text
+    assert browser.submit(f"{page}/paint", "/ui/new").status_code == 404
+    assert browse("board").get(page).text.count("/merge") == 0
+
+
+def test_a_page_leads_to_the_board_of_that_time(browse: Browse, complaint: str) -> None:
+    at = datetime(2024, 3, 6, 9, tzinfo=UTC)
+    cell = browse("desk").get("/ui/cells/460-00-345014-3", params={"at": at.isoformat()}).text
+    window = [int((at + timedelta(hours=hours)).timestamp() * 1000) for hours in (-6, 2)]
+    wanted = f"{GRAFANA}/d/callcause-cell?var-cell=460-00-345014-3&amp;from={window[0]}&amp;to={window[1]}"
+    assert wanted in cell
+    assert (
+        f"{GRAFANA}/d/callcause-network?from=" in browse("desk").get(f"/ui/tickets/{quote(complaint)}").text
+    )
+    assert board_url("", "cell", at, cell="x") == ""
+    assert board_url("https://g/", "network", None) == "https://g/d/callcause-network"
+
+
+def test_a_report_tells_its_period_and_comes_as_a_file(browse: Browse, complaint: str) -> None:
+    browser = browse("desk")
+    page = browser.get("/ui/reports?from=2024-03-01&to=2024-04-01").text
+    assert "Indicators by region" in page
+    assert ">0871<" in page
+    file = browser.get("/ui/reports/file?from=2024-03-01&to=2024-04-01")
+    assert file.headers["content-disposition"].startswith('attachment; filename="callcause-20240301-20240401')
+    assert "0871" in file.text
+    for wrong in ("from=2024-04-01&to=2024-03-01", "from=x&to=2024-03-01", "from=2000-01-01&to=2024-03-01"):
+        assert browser.get(f"/ui/reports?{wrong}").status_code == 422
 
 
 def test_an_unknown_runbook_suggests_the_nearest(browse: Browse) -> None:
