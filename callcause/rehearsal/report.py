@@ -24,7 +24,7 @@ def text(month: Month, found: Findings, learnt: Taught, counts: Mapping[str, int
     parts = [
         f"Rehearsal of {month.begin:%Y-%m-%d} to {month.end:%Y-%m-%d}: {counts['posted']} tickets, "
         f"{_states(found.states)}",
-        f"first answer right: {_share(found.first, sum(found.states.values()))}",
+        f"first answer right: {_ratio(found.first, sum(found.states.values()))}",
         "steps: " + ", ".join(f"{name} {n}" for name, n in sorted(counts.items()) if name != "posted"),
         *(_section(found.lives, month, by, zone) for by in ((), ("region",), ("department",), ("category",))),
         "\nWarnings raised, and their truth\n" + _judged(found.warnings, WARNING_COLUMNS),
@@ -101,10 +101,6 @@ def _cell(value: Any) -> str:
     if value is None or value != value:
         return "-"
     return f"{value:.3f}" if isinstance(value, float) else str(value)
-
-
-def _share(part: int, whole: int) -> str:
-    return f"{_ratio(part, whole)} of {whole}"
 
 
 def _ratio(part: int, whole: int) -> str:
