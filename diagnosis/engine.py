@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from collectors.kpi.catalogue import Catalogue
+from collectors.threads import spread
 from diagnosis import evidence as evidence_builder
 from diagnosis.calibration import Calibration, load_calibration
 from diagnosis.classification import CATEGORIES, Classification, classify, collect_text_flags
@@ -18,7 +19,7 @@ from diagnosis.ranking import Weights, make_weights
 from diagnosis.result import DiagnosisBatch
 from diagnosis.settings import DiagnosisSettings
 from diagnosis.source import Kept, RecordSource
-from diagnosis.verdict import Ranked, joined, rank, running_trees
+from diagnosis.verdict import Ranked, put, rank, room_for, running_trees
 from runbooks.model import Runbooks
 
 # Names that the engine itself reads, beside those of the conditions.
@@ -114,19 +115,25 @@ def _ranked(
     calibration: Calibration,
 ) -> Ranked:
     """Rank some tickets at a time: no ticket looks at another here, and the matrices stay in the cache."""
-    count = len(outcomes.entries)
-    parts = [
-        rank(
+
+    def part(start: int) -> Ranked:
+        end = start + RANKED_AT_ONCE
+        return rank(
             weights,
             outcomes.rows(start, RANKED_AT_ONCE),
             classification.rows(start, RANKED_AT_ONCE),
-            {category: runs[start : start + RANKED_AT_ONCE] for category, runs in trees.items()},
+            {category: runs[start:end] for category, runs in trees.items()},
             settings,
             calibration,
         )
-        for start in range(0, max(count, 1), RANKED_AT_ONCE)
-    ]
-    return parts[0] if len(parts) == 1 else joined(parts)
+
+    count, first = len(outcomes.entries), part(0)
+    if count <= RANKED_AT_ONCE:
+        return first
+    whole = room_for(count, first)
+    put(whole, 0, first)
+    spread(lambda start: put(whole, start, part(start)), range(RANKED_AT_ONCE, count, RANKED_AT_ONCE))
+    return whole
 
 
 def with_category_guess(tickets: pl.DataFrame) -> pl.DataFrame:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from diagnosis.guilty_node import guilty_types
 from diagnosis.outcome import HIT, NO_DATA, Entry, Mask, Outcomes, Plan, States
@@ -55,8 +56,11 @@ def _is_beside_work(plan: Plan, outcomes: Outcomes) -> Mask:
     in_ring = flag(frame, (pl.col("mass_relation") == "ring") & ~pl.col("alarm_on_core_node"))
     of_core = flag(frame, (pl.col("mass_relation") == "node") & ~pl.col("cluster_on_element"))
     of_work = flag(frame, _raised_by_work()) & flag(frame, pl.col("alarm_sites").fill_null(0) < 2)
-    fits = _fits(plan, outcomes, "change_node_type") & ~_fits(plan, outcomes, "alarm.alarmed_object_type")
-    return np.asarray(own_work & (in_ring | of_work | (of_core & fits)))
+    found = own_work & (in_ring | of_work)
+    asked = np.flatnonzero(own_work & of_core & ~found)
+    changed = _fits(plan, outcomes, "change_node_type", asked)
+    found[asked] = changed & ~_fits(plan, outcomes, "alarm.alarmed_object_type", asked)
+    return np.asarray(found)
 
 
 def _raised_by_work() -> pl.Expr:
@@ -68,19 +72,20 @@ def _raised_by_work() -> pl.Expr:
     return in_time & ((on_cell & ~pl.col("alarm_on_core_node")) | (on_node & same_type))
 
 
-def _fits(plan: Plan, outcomes: Outcomes, column: str) -> Mask:
-    """Tell where clear own evidence shows a cause that lies in a node of the type in `column`."""
-    frame, found = outcomes.readings, np.zeros(len(outcomes.entries), np.bool_)
-    if column not in frame.columns:
+def _fits(plan: Plan, outcomes: Outcomes, column: str, rows: NDArray[np.int64]) -> Mask:
+    """Tell for which rows clear own evidence shows a cause that lies in a node of the type in `column`."""
+    frame, found = outcomes.readings, np.zeros(len(rows), np.bool_)
+    if column not in frame.columns or not len(rows):
         return found
-    kinds = frame[column].fill_null("").cast(pl.String).to_numpy()
+    kinds = frame[column][rows].fill_null("").cast(pl.String).to_numpy()
+    entries = outcomes.entries[rows]
     for entry in plan.entries:
         types = guilty_types().get(plan.causes[entry.causes[0]], {}).get("types", ())
         if types and _is_clear(plan, entry):
             same = [
                 kind for kind in {*types, *_ONE_ELEMENT} if {kind, *_ONE_ELEMENT.get(kind, ())} & {*types}
             ]
-            found |= (outcomes.entries[:, entry.number] == HIT) & np.isin(kinds, sorted(same))
+            found |= (entries[:, entry.number] == HIT) & np.isin(kinds, sorted(same))
     return found
 
 

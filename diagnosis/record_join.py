@@ -21,7 +21,9 @@ def join_record(
 ) -> None:
     """Add all fields of one record per row as `<role>.<field>`, its `absent` text and `has.<role>`."""
     columns = [name for name in fields(kind) if only is None or name in only]
-    taken = rows.unique(right_on, keep="first", maintain_order=True).select(
+    if rows[right_on].n_unique() < rows.height:
+        rows = rows.unique(right_on, keep="first", maintain_order=True)
+    taken = rows.select(
         pl.col(right_on).alias("_key"),
         pl.col(columns).name.prefix(f"{role}."),
         pl.col(ABSENT).alias(f"{role}.{ABSENT}"),

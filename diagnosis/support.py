@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -24,6 +24,7 @@ STANDING_NAMES = frozenset(
 PROCESS_FAMILIES = frozenset({"process", "undetermined"})
 STOPPING = ("all-planned-work", "all-mass-fault")
 NOT_A_COMPLAINT = ("all-out-of-scope", "all-ticket-incomplete")
+HITS = ("any_hit", "strong_hit", "shared_hit", "own_hit")  # matrices of Support
 NO_RECORD, CLUSTER = "all-no-call-record", "all-complaint-cluster"
 
 
@@ -46,6 +47,10 @@ class Support:
     strong_hit: Mask  # tickets x causes
     shared_hit: Mask  # tickets x causes, hits of the common pre-checks alone
     own_hit: Mask  # tickets x causes, hits of the user's own evidence
+
+    def on_each(self, change: Callable[[Mask], Mask]) -> Support:
+        """Return the same with every matrix changed."""
+        return Support(self.plan, *(change(getattr(self, name)) for name in HITS))
 
     @cached_property
     def tree_causes(self) -> list[int]:
@@ -75,17 +80,6 @@ def find_support(weights: Weights, states: States) -> Support:
         if entry.rank == 0:
             own[:, entry.causes[0]] |= hit
     return Support(weights.plan, any_hit, strong, shared, own)
-
-
-def joined_support(parts: Sequence[Support]) -> Support:
-    """Put the parts of one batch together again, in order; matrices stay column by column."""
-
-    def whole(name: str) -> Mask:
-        return np.concatenate([getattr(part, name).T for part in parts], axis=1).T
-
-    return Support(
-        parts[0].plan, whole("any_hit"), whole("strong_hit"), whole("shared_hit"), whole("own_hit")
-    )
 
 
 def undecided(outcomes: Outcomes) -> Mask:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from diagnosis.ranking import WHY_CSFB, Weights, scores
 from diagnosis.settings import DiagnosisSettings
 from diagnosis.support import (
     CLUSTER,
+    HITS,
     NO_RECORD,
     NOT_A_COMPLAINT,
     STOPPING,
@@ -26,7 +27,6 @@ from diagnosis.support import (
     find_support,
     flag,
     good_record,
-    joined_support,
     own_record_missing,
     undecided,
 )
@@ -64,22 +64,26 @@ class Ranked:
         return self.probability[:, : len(self.plan.causes)]
 
 
-def joined(parts: Sequence[Ranked]) -> Ranked:
-    """Put the parts of one batch together again, in order."""
+_ARRAYS = ("scores", "probability", "verdict", "category", "eligible", "states")
 
-    def whole(name: str) -> NDArray[Any]:
-        return np.concatenate([getattr(part, name) for part in parts])
 
-    return Ranked(
-        parts[0].plan,
-        whole("scores"),
-        whole("probability"),
-        whole("verdict"),
-        joined_support([part.support for part in parts]),
-        whole("category"),
-        whole("eligible"),
-        np.concatenate([part.states.T for part in parts], axis=1).T,
-    )
+def room_for(count: int, part: Ranked) -> Ranked:
+    """Return room for that many tickets, shaped as a part; matrices lie in memory column by column."""
+
+    def room(array: NDArray[Any]) -> NDArray[Any]:
+        return np.empty((count, *array.shape[1:]), array.dtype, order="F")
+
+    arrays: dict[str, Any] = {name: room(getattr(part, name)) for name in _ARRAYS}
+    return replace(part, **arrays, support=part.support.on_each(room))
+
+
+def put(whole: Ranked, start: int, part: Ranked) -> None:
+    """Write a part of a batch to its place; parts may be put from several threads."""
+    end = start + len(part.verdict)
+    for name in _ARRAYS:
+        getattr(whole, name)[start:end] = getattr(part, name)
+    for name in HITS:
+        getattr(whole.support, name)[start:end] = getattr(part.support, name)
 
 
 def running_trees(
@@ -284,8 +288,9 @@ __all__ = [
     "VERDICTS",
     "Ranked",
     "flag",
-    "joined",
+    "put",
     "rank",
+    "room_for",
     "running_trees",
     "undecided",
 ]

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
 import polars as pl
 
+from collectors.kpi.arithmetic import Node, Table, parse
 from collectors.kpi.catalogue import COVERED_S, Catalogue
 from collectors.kpi.expression import Expression
 from collectors.kpi.model import Kpi
 
 KEYS = ("entity", "entity_kind", "period_start", "period_s", COVERED_S)
+FEW_ROWS = 16_384  # with more of them polars' threads are worth their plan
 FEW_SAMPLES, COUNTER_MISSING = "few_samples", "counter_missing"
 
 
@@ -26,11 +29,66 @@ def kpi_columns(
     parts also give `<kpi>[<cause>]` columns. Counters that `wide` lacks are null.
     """
     ids = tuple(catalogue.computed_ids if kpi_ids is None else kpi_ids)
-    kpis = [catalogue.kpi(kpi_id) for kpi_id in ids]
-    names = tuple(wide.lazy().collect_schema().names())
-    frame = _with_inputs(wide.lazy(), kpis)
+    if isinstance(wide, pl.DataFrame) and 1 < wide.height <= FEW_ROWS and KEYS[0] in wide.columns:
+        return _of_few_rows(wide, catalogue, ids)
+    return _planned(wide.lazy(), catalogue, ids)
+
+
+def _planned(wide: pl.LazyFrame, catalogue: Catalogue, ids: tuple[str, ...]) -> pl.DataFrame:
+    """Columns of KPIs as one plan of polars."""
+    names = tuple(wide.collect_schema().names())
+    frame = _with_inputs(wide, [catalogue.kpi(kpi_id) for kpi_id in ids])
     columns = _all_columns(catalogue, ids, names)
     return frame.select(*(key for key in KEYS if key in names), *columns).collect()
+
+
+def _of_few_rows(wide: pl.DataFrame, catalogue: Catalogue, ids: tuple[str, ...]) -> pl.DataFrame:
+    """Columns of KPIs, those of simple formulas without a plan; the numbers are those of `_planned`."""
+    table, columns = Table(wide), dict[str, list[pl.Series]]()
+    for simple in _simple(catalogue, ids):
+        if table.can(simple.value) and table.can(simple.samples):
+            columns[simple.id] = [
+                table.column(simple.id, simple.value, simple.required),
+                table.column(f"{simple.id}__n", simple.samples),
+            ]
+    rest = tuple(kpi_id for kpi_id in ids if kpi_id not in columns)
+    if any(catalogue.kpi(kpi_id).parts for kpi_id in rest):
+        return _planned(wide.lazy(), catalogue, ids)  # parts give any number of columns
+    keys = wide[[key for key in wide.columns if key in KEYS]]
+    planned = _planned(wide.lazy(), catalogue, rest) if rest else keys
+    columns.update({kpi_id: [planned[kpi_id], planned[f"{kpi_id}__n"]] for kpi_id in rest})
+    ordered = keys[[key for key in KEYS if key in keys.columns]]
+    return ordered.hstack([column for kpi_id in ids for column in columns[kpi_id]])
+
+
+@dataclass(frozen=True, slots=True)
+class _Simple:
+    """A KPI of which value and samples are arithmetic; without a `required` counter it has no value."""
+
+    id: str
+    value: Node | None
+    samples: Node | None
+    required: tuple[str, ...]
+
+
+@lru_cache(maxsize=64)
+def _simple(catalogue: Catalogue, ids: tuple[str, ...]) -> tuple[_Simple, ...]:
+    """KPIs of simple formulas, parsed."""
+    found = []
+    for kpi in map(catalogue.kpi, ids):
+        texts = (kpi.value, kpi.samples)
+        value, samples = (None if text is None else parse(text, kpi.optional) for text in texts)
+        if not kpi.parts and (value is None, samples is None) == tuple(text is None for text in texts):
+            found.append(_Simple(kpi.id, value, samples, _required(kpi)))
+    return tuple(found)
+
+
+def _required(kpi: Kpi) -> tuple[str, ...]:
+    """Counters without which a KPI has no value although a function of its formula hides that."""
+    formula = kpi.value_expression
+    if formula is None or not formula.hides_null:
+        return ()
+    return tuple(name for name in formula.counters if name not in kpi.optional and name != COVERED_S)
 
 
 @lru_cache(maxsize=64)
@@ -65,13 +123,10 @@ def _value(kpi: Kpi) -> pl.Expr:
     if kpi.value_expression is None:
         return pl.lit(None, pl.Float64)
     expr = _number(kpi.value_expression)
-    if kpi.value_expression.hides_null:
-        required = [
-            name for name in kpi.value_expression.counters if name not in kpi.optional and name != COVERED_S
-        ]
-        if required:
-            known = pl.all_horizontal(pl.col(name).is_not_null() for name in required)
-            return pl.when(known).then(expr)
+    required = _required(kpi)
+    if required:
+        known = pl.all_horizontal(pl.col(name).is_not_null() for name in required)
+        return pl.when(known).then(expr)
     return expr
 
 

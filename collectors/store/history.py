@@ -15,10 +15,11 @@ from collectors.kpi.baseline import WEEK_H, WEEKS, baseline
 from collectors.kpi.catalogue import Catalogue
 from collectors.store import hours
 from collectors.store.hourly import SUSPECT_N
-from collectors.store.ledger import Ledger
+from collectors.store.ledger import Ledger, Segment
 from collectors.store.placement import shards_of
 from collectors.store.shards import HOURLY, live
 from collectors.store.span import Span
+from collectors.threads import spread
 
 HOUR_US = 3_600_000_000
 BACK_HOURS = 2  # with no sample in the hour itself, the nearest full hour within two hours before
@@ -82,7 +83,7 @@ class Tiers:
 
 
 class Answer:
-    """Row-aligned answer columns, filled shard by shard."""
+    """Row-aligned answer columns, filled shard by shard, which share no element: a key is of one shard."""
 
     def __init__(self, rows: int, kpi_ids: Sequence[str]) -> None:
         self.ids = kpi_ids
@@ -128,11 +129,15 @@ def kpi_at(
     shards = shards_of(placed["entity"].drop_nulls().unique().to_list())
     placed = placed.drop_nulls().join(shards, on="entity", maintain_order="left")
     recent = _hours(_recent(root, ledger, wanted, placed))
-    for (shard,), mine in sorted(placed.partition_by("shard", as_dict=True).items()):
-        segment = live(ledger, HOURLY, str(shard))
+
+    def fill(part: tuple[Segment | None, pl.DataFrame]) -> None:
+        segment, mine = part
         merged = _hours(_table(root / segment.name, wanted)) if segment is not None else _hours(NO_ROWS)
         if len(merged.code) or len(recent.code):
             _fill(answer, Tiers(merged, recent), mine, catalogue)
+
+    parts = sorted(placed.partition_by("shard", as_dict=True).items())
+    spread(fill, [(live(ledger, HOURLY, str(shard)), mine) for (shard,), mine in parts])
     return answer.frame(keys["row"])
 
 

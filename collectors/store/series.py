@@ -50,7 +50,7 @@ def counters(
 def _rows(path: Path, names: Sequence[str] | None, when: Span, wanted: Sequence[str] | None) -> pl.DataFrame:
     if names is not None and len(names) == 1 and wanted is not None:
         found = footer.rows_of(path, names[0], (*LABELS, *wanted))
-        return found.filter(*when.holds()) if when != ALWAYS else found
+        return _within(found, when)
     rows = counter_scan(path)
     mine = [] if names is None else [among("entity", names)]
     rows = rows.filter(*mine, *when.holds())
@@ -58,6 +58,14 @@ def _rows(path: Path, names: Sequence[str] | None, when: Span, wanted: Sequence[
         return rows.collect()
     there = columns_of(path)
     return rows.select(*LABELS, *(c for c in wanted if c in there)).collect()
+
+
+def _within(rows: pl.DataFrame, when: Span) -> pl.DataFrame:
+    """Rows of a span of time; all of them, as mostly, without a copy of each column."""
+    if when == ALWAYS:
+        return rows
+    holds = rows.select(pl.all_horizontal(when.holds()).alias("holds")).to_series()
+    return rows if holds.all(ignore_nulls=False) else rows.filter(holds)
 
 
 def samples(
@@ -156,7 +164,7 @@ def kpis(
         found = _laid_over(found, _as_given(given, catalogue))
     columns = [c for kpi in kpi_ids for c in (kpi, f"{kpi}__n")]
     missing = [pl.lit(None, pl.Float64).alias(c) for c in columns if c not in found.columns]
-    found = (found.with_columns(missing) if missing else found).select(*KEY, *columns)
+    found = (found.with_columns(missing) if missing else found)[[*KEY, *columns]]
     return found.sort(KEY) if given.height or len(set(entities)) > 1 else found
 
 
