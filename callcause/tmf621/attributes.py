@@ -16,7 +16,7 @@ from collectors.records import Pseudonymiser
 
 MANY = 100
 SHORT = 64
-_OURS = re.compile(r"customer_[a-p]{24}")
+_OURS = re.compile(r"customer_[a-p]{32}")
 Document = dict[str, Any]
 MADE_HERE = frozenset(
     {"href", "creationDate", "lastUpdate", "statusChangeDate", "statusChangeHistory", "resolutionDate"}
