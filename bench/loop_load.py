@@ -126,13 +126,19 @@ def service(config: Path, home: Path) -> Iterator[tuple[httpx.Client, subprocess
         command = [*CLI, "serve", "--config", str(config)]
         process = subprocess.Popen(command, cwd=home, stdout=log, stderr=log)
     try:
-        port = waited(lambda: re.search(r'"port": "(\d+)"', (home / "log").read_text()))
+        port = waited(lambda: _port(process, home / "log"))
         with httpx.Client(base_url=f"http://127.0.0.1:{port[1]}", timeout=PATIENCE_S) as client:
             waited(lambda: client.get("/readyz").status_code == 200)
             yield client, process
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(PATIENCE_S)
+
+
+def _port(process: subprocess.Popen[bytes], log: Path) -> re.Match[str] | None:
+    if process.poll() is not None:
+        raise RuntimeError(f"the service ended: {log.read_text()[-500:]}")
+    return re.search(r'"port": "(\d+)"', log.read_text())
 
 
 def waited(look: Any, pause_s: float = 0.1) -> Any:
