@@ -92,6 +92,7 @@ def _without(aside: Aside, file: tuple[Path, Segment], sources: list[int]) -> tu
     left = rows.filter(~pl.col(SOURCE).is_in(sources))
     if left.height == rows.height:
         return file
+    path.unlink()
     return write_pending(aside, segment.kind, left) if left.height else None
 
 
@@ -105,6 +106,7 @@ def _strip(aside: Aside, batch: Batch, erased: Mapping[str, float]) -> None:
             if found:
                 counts += found
                 files += [write_pending(aside, segment.kind, rows)] if rows.height else []
+                path.unlink()
                 continue
         files.append((path, segment))
     batch.files = files

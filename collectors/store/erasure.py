@@ -134,14 +134,14 @@ def strip(kind: str, rows: pl.DataFrame, erased: Mapping[str, float]) -> tuple[p
     schema, counts = load_schemas().get(kind), Counter[int]()
     names = [f.name for f in _identities(schema) if f.name in rows.columns] if schema else []
     there = frozenset[str]().union(*(_values(rows, name) for name in names))
-    for value in sorted(there):
-        at_s = erased.get(digest(value))
-        if at_s is None:
-            continue
-        old = pl.lit(True)
+    persons: dict[float, set[str]] = {}
+    for value in there:
+        if (at_s := erased.get(digest(value))) is not None:
+            persons.setdefault(at_s, set()).add(value)
+    for at_s, values in sorted(persons.items()):
+        old, gone = pl.lit(True), frozenset(values)
         if kind in AGE:
             old = (pl.col(AGE[kind]) < datetime.fromtimestamp(at_s, UTC)).fill_null(True)
-        gone = frozenset({value})
         mine = rows.filter(old & _any_of(rows, names, gone))
         counts.update(mine[SOURCE].to_list())
         rows = pl.concat([rows.filter(~old), without(kind, rows.filter(old), gone, Erased())])
