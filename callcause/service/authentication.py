@@ -87,10 +87,10 @@ class Authentication:
 
     def _of_token(self, token: str) -> Principal:
         shown, found = _digest(token), None
-        for token in self._tokens:  # all of them, whichever fits
-            digest = token.digest()
+        for known in self._tokens:  # all of them, whichever fits
+            digest = known.digest()
             if digest is not None and hmac.compare_digest(shown, digest):
-                found = token.principal
+                found = known.principal
         if found is None:
             raise _unknown("the bearer token is not known")
         return found
