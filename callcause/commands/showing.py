@@ -198,7 +198,7 @@ def _history(events: Sequence[Mapping[str, Any]], runbooks: Runbooks, lang: str)
         why = event["why"] + (
             f" → {_department(runbooks, event['department'], lang)}" if event.get("department") else ""
         )
-        table.add_row(_moment(event["at"]), event["who"], words.kind("state", event["to_state"], lang), why)
+        table.add_row(_moment(event["at"]), event["who"], words.kind("state", event["to"], lang), why)
     return Group(_title("history", lang), table)
 
 

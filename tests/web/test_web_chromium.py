@@ -101,8 +101,8 @@ def _alert(site: str, name: str) -> None:
     assert answer.status_code == 200, answer.text
 
 
-def _ticket(site: str, name: str) -> None:
-    body = {"id": name, "msisdn": NUMBER, "description": "the call dropped", "ecgi": CELL}
+def _ticket(site: str, name: str, **fields: str) -> None:
+    body = {"id": name, "msisdn": NUMBER, "description": "the call dropped", "ecgi": CELL, **fields}
     assert httpx.post(f"{site}/tickets", json=body, headers=HEADER, timeout=240).status_code == 202
 
 
@@ -161,7 +161,8 @@ def test_answers_of_the_customer_are_recorded_and_the_ticket_is_diagnosed_again(
     window: Open, site: str
 ) -> None:
     page, words = window("zh"), WORDS["zh"]
-    _ticket(site, "T-answered")
+    when = "2024-03-06T09:02:00+00:00"
+    _ticket(site, "T-answered", description="my phone falls to 2G on calls", occurred_at=when)
     page.goto("/ui/tickets/T-answered")
     question = page.locator("form[action^='/ui/answers/'] select").first
     field = question.get_attribute("name")

@@ -152,5 +152,6 @@ def _event(row: TicketEvent) -> dict[str, Any]:
         "who": row.who,
         "from": row.from_state,
         "to": row.to_state,
+        "department": row.department,
         "why": row.why,
     }
