@@ -8,6 +8,7 @@ from callcause.service.problem import Problem
 from callcause.web import (
     cell,
     cell_map,
+    closing,
     complaint,
     entrance,
     queue,
@@ -33,6 +34,7 @@ ROUTERS = (
     entrance.router,
     queue.router,
     ticket.router,
+    closing.router,
     complaint.router,
     shelf.router,
     cell.router,

@@ -17,7 +17,9 @@ from callcause.service.authentication import Principal
 from callcause.service.problem import Problem
 from callcause.service.routes import life
 from callcause.service.settings import Role
+from callcause.state.feedback import Feedback
 from callcause.state.ticket import Result, Ticket, TicketEvent
+from callcause.web import closing
 from callcause.web.page import PageRoute, language_of, render, see_other
 from callcause.web.reader import ask, catalogue, runbooks_of, service_of
 from callcause.web.session import form_of, sees
@@ -36,10 +38,11 @@ QUESTIONS = 3
 @router.get("/ui/tickets/{ticket_id:path}")
 async def ticket(request: Request, ticket_id: str, who: Viewer) -> Response:
     """Show one ticket; while it waits for its diagnosis the page asks again by itself."""
-    row, result, events = await service_of(request).database.reading(lambda s: _found(s, ticket_id))
+    row, result, events, found = await service_of(request).database.reading(lambda s: _found(s, ticket_id))
     if row is None:
         raise Problem(404, "no such ticket")
-    given: dict[str, Any] = {"row": row, "events": events, "record": _shown(row.told)}
+    given: dict[str, Any] = {"row": row, "events": events, "record": _shown(row.told), "found": found}
+    given["choices"] = _choices(request, result)
     given["next"] = sorted(str(state) for state in next_states(parse_state(row.state)))
     if result is None:
         return render(request, "ticket.html.j2", r=None, **given)
@@ -60,7 +63,10 @@ async def ticket(request: Request, ticket_id: str, who: Viewer) -> Response:
 async def take_step(request: Request, ticket_id: str, who: Engineer) -> Response:
     """Move the ticket as the form says; the rules of the loop decide whether it may."""
     form = await form_of(request)
-    told = {name: str(form.get(name) or "").strip() or None for name in ("department", "no_contact")}
+    told: dict[str, Any] = {
+        name: str(form.get(name) or "").strip() or None for name in ("department", "no_contact")
+    }
+    told |= closing.found_of(form)
     satisfaction, version = (_number(form.get(name), name) for name in ("satisfaction", "version"))
     step = make_step(
         str(form.get("to") or ""), who.name, why=str(form.get("why") or ""), satisfaction=satisfaction, **told
@@ -82,13 +88,23 @@ async def take_answers(request: Request, ticket_id: str, who: Engineer) -> Respo
     return see_other(request.url.path.replace("/ui/answers/", "/ui/tickets/", 1))
 
 
-def _found(session: Session, ticket_id: str) -> tuple[Ticket | None, Result | None, list[TicketEvent]]:
+def _found(
+    session: Session, ticket_id: str
+) -> tuple[Ticket | None, Result | None, list[TicketEvent], Feedback | None]:
     row = session.get(Ticket, ticket_id)
     if row is None:
-        return None, None, []
+        return None, None, [], None
     result = session.get(Result, row.result_id) if row.result_id else None
     query = select(TicketEvent).where(TicketEvent.ticket_id == ticket_id).order_by(TicketEvent.id)
-    return row, result, list(session.scalars(query))
+    return row, result, list(session.scalars(query)), session.get(Feedback, ticket_id)
+
+
+def _choices(request: Request, result: Result | None) -> tuple[list[closing.Choice], list[closing.Choice]]:
+    """Causes to confirm; none to choose from while the runbooks are being loaded."""
+    diagnostician = service_of(request).diagnostician
+    if not diagnostician.runbook_version:
+        return [], []
+    return closing.choices(result.contract if result else None, diagnostician.runbooks, language_of(request))
 
 
 def _diagnosed(

@@ -144,6 +144,24 @@ def test_a_ticket_is_dispatched_by_hand_and_an_old_version_refused(browse: Brows
     assert browser.submit("/ui/step/T-step", "/ui/tickets/T-step", **skipped).status_code == 409
 
 
+def test_a_cause_that_does_not_exist_or_is_not_told_is_refused_with_the_way_on(
+    browse: Browse, site: str
+) -> None:
+    _ticket(site, "T-found")
+    browser = browse("desk")
+    _diagnosed(browser, "T-found")
+    path, page = "/ui/confirm/T-found", "/ui/tickets/T-found"
+    wrong = browser.submit(path, page, confirmed_cause="drop-weak-coverag")
+    assert (wrong.status_code, "drop-weak-coverage" in wrong.text) == (409, True)
+    assert browser.submit(path, page, confirmed_cause="").status_code == 422
+    late = browser.submit(path, page, confirmed_cause="drop-weak-coverage", remedied_at="soon")
+    assert (late.status_code, "remedied_at" in late.text) == (422, True)
+    told = browser.submit(path, page, confirmed_cause="drop-weak-coverage", remedied_at="2024-03-06T12:30")
+    assert (told.status_code, told.url.path) == (200, page)
+    assert "2024-03-06 12:30 UTC" in told.text
+    assert browse("board").submit(path, "/ui/tickets", confirmed_cause="not_found").status_code == 403
+
+
 def test_many_tickets_are_dispatched_together_each_for_itself(browse: Browse, site: str) -> None:
     _ticket(site, "T-many")
     browser = browse("desk")

@@ -29,13 +29,15 @@ WORDS = {
         "sign_in": "Sign in", "diagnose": "Diagnose", "causes": "Ranked causes", "do": "Do it",
         "state": "dispatched", "closed": "closed", "open_ticket": "Open a ticket for it",
         "ask": "Ask to see the number", "approve": "Approve", "show": "Show the number once",
-        "answer": "Record the answers, diagnose again",
+        "answer": "Record the answers, diagnose again", "found": "Cause that was found",
+        "not_found": "Cause not found", "correct": "Record the cause",
     },
     "zh": {
         "sign_in": "登录", "diagnose": "诊断", "causes": "原因排序", "do": "执行", "state": "已派单",
         "closed": "已归档", "open_ticket": "为此建单", "ask": "申请查看号码", "approve": "通过",
         "show": "查看号码（仅一次）",
         "answer": "记录回答并重新诊断",
+        "found": "确认的原因", "not_found": "未查明原因", "correct": "记录原因",
     },
 }  # fmt: skip
 Open = Callable[..., Page]
@@ -114,6 +116,13 @@ def _step(page: Page, words: dict[str, str], to: str, **fields: str) -> None:
     page.get_by_role("button", name=words["do"], exact=True).click()
 
 
+def _feedback(site: str, name: str) -> dict[str, Any]:
+    """Return what the API tells of the confirmed cause of a ticket."""
+    answer = httpx.get(f"{site}/tickets/{name}/life", headers=HEADER, timeout=240)
+    found: dict[str, Any] = answer.json()["feedback"]
+    return found
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_an_engineer_goes_from_the_queue_to_the_closed_ticket(window: Open, site: str, language: str) -> None:
     page, words, name = window(language), WORDS[language], f"T-close-{language}"
@@ -129,8 +138,23 @@ def test_an_engineer_goes_from_the_queue_to_the_closed_ticket(window: Open, site
         expect(page.locator(f"select[name=to] option[value={to}]")).to_have_count(0, timeout=PATIENCE_MS)
     _step(page, words, "called_back", satisfaction="5")
     expect(page.locator("select[name=to] option[value=called_back]")).to_have_count(0, timeout=PATIENCE_MS)
-    _step(page, words, "closed", satisfaction="5")
+    first = str(page.locator(".causes li.first code").text_content())
+    page.select_option("select[name=to]", "closed")
+    page.fill("form[action^='/ui/step/'] input[name=satisfaction]", "5")
+    page.fill("form[action^='/ui/step/'] input[name=remedied_at]", "2024-03-06T12:30")
+    chosen = page.get_by_label(words["found"])
+    chosen.focus()
+    page.keyboard.press("ArrowDown")
+    assert chosen.input_value() == first, "the first ranked cause is one key away"
+    page.get_by_role("button", name=words["do"], exact=True).click()
     expect(page.locator("h1 .chip").first).to_have_text(words["closed"], timeout=PATIENCE_MS)
+    told = _feedback(site, name)
+    assert (told["confirmed_cause"], told["who"]) == (first, "desk")
+    assert told["remedied_at"].startswith("2024-03-06T12:30:00")
+    page.get_by_label(words["found"]).select_option(label=words["not_found"])
+    page.get_by_role("button", name=words["correct"]).click()
+    expect(page.get_by_role("definition").filter(has_text="not_found")).to_be_visible(timeout=PATIENCE_MS)
+    assert _feedback(site, name)["confirmed_cause"] == "not_found"
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
