@@ -6,14 +6,12 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from callcause.loop.audit import GENESIS, AuditEntry, AuditFault, seal, verify
-from callcause.state.vault import AuditRow
+from callcause.state.vault import AuditRow, hold_chain
 
-LOCK = 0x61756474
-"""On PostgreSQL writers wait for each other, so that the chain has one end; SQLite has one writer anyway."""
 TOGETHER = 5000
 
 
@@ -22,8 +20,7 @@ def append(
 ) -> AuditEntry:
     """Add an entry. `subject` and `detail` hold pseudonyms only."""
     session.flush()
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+    hold_chain(session)
     last = session.execute(
         select(AuditRow.number, AuditRow.hash).order_by(AuditRow.number.desc()).limit(1)
     ).first()

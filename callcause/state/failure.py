@@ -8,8 +8,15 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 SQLITE_PASSING = {"SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN"}
 # SQLSTATE classes (PostgreSQL documentation, appendix A): 08 connection, 53 resources such as a full disk,
-# 57P operator intervention; and 40001 serialization failure, 40P01 deadlock, 55P03 lock not available.
-POSTGRES_PASSING = ("08", "53", "57P", "40001", "40P01", "55P03")
+# 57P operator intervention; and 55P03 lock not available.
+POSTGRES_PASSING = ("08", "53", "57P", "55P03")
+POSTGRES_MET = ("40001", "40P01")
+"""Serialization failure, deadlock: another writer was there, the database itself is well."""
+
+
+def met(error: DBAPIError) -> bool:
+    """Tell whether two writers met, of whom this one has to begin again."""
+    return getattr(error.orig, "sqlstate", None) in POSTGRES_MET
 
 
 def passing(error: DBAPIError) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Index, Integer, LargeBinary, String, Text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import JSON, Index, Integer, LargeBinary, String, Text, text
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from callcause.state.base import Base, UtcTime, Versioned
 
@@ -57,3 +57,13 @@ class AuditRow(Base):
     detail: Mapped[dict[str, Any]] = mapped_column(JSON)
     previous: Mapped[str] = mapped_column(String(64))
     hash: Mapped[str] = mapped_column(String(64))
+
+
+def hold_chain(session: Session) -> None:
+    """Keep the end of the audit chain to this unit of work; SQLite has one writer anyway.
+
+    PostgreSQL freezes what a unit sees at its first query, and LOCK is none: a unit that begins with it sees
+    the chain as the writer before it left it.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text(f"LOCK TABLE {AuditRow.__tablename__} IN SHARE ROW EXCLUSIVE MODE"))

@@ -19,10 +19,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from state.postgres_server import running_server
 
+from callcause.loop.audit_log import append, check
 from callcause.state import Base, Database, DatabaseGone, StateSettings
 from callcause.state.counters import PersistentCounters
 from callcause.state.migration import migrate, revisions
 from callcause.state.ticket import Result, Ticket, TicketEvent
+from callcause.state.turn import Turn
 from callcause_error import CallcauseError, UsageError
 
 FIRST_TICKET = """
@@ -181,6 +183,112 @@ def test_a_locked_database_is_waited_for(tmp_path: Path) -> None:
     timer.join()
     other.close()
     database.close()
+
+
+def test_writers_of_one_process_wait_for_a_long_one_and_are_not_refused(
+    state_settings: StateSettings,
+) -> None:
+    """A unit of work that is longer than the patience is no database that is gone."""
+    database = Database.open(state_settings.model_copy(update={"patience_s": 0.05}))
+    inside, others = threading.Event(), 4
+
+    def long(session: Session) -> None:
+        session.add(ticket("T-long"))
+        session.flush()
+        inside.set()
+        # Longer than the patience and than SQLite's own waiting together.
+        threading.Event().wait(1.5)
+
+    with ThreadPoolExecutor(others + 1) as threads:
+        first = threads.submit(database.write, long)
+        assert inside.wait(60)
+        rest = [threads.submit(database.write, add(f"T-{n}")) for n in range(others)]  # type: ignore[arg-type]
+        for done in (first, *rest):
+            done.result(120)
+    assert count(database) == others + 1
+    database.close()
+
+
+def test_pages_are_read_while_many_writers_wait_for_one(state: Database) -> None:
+    inside, go_on = threading.Event(), threading.Event()
+
+    def long(session: Session) -> None:
+        session.add(ticket("T-long"))
+        session.flush()
+        inside.set()
+        assert go_on.wait(120)
+
+    async def run() -> tuple[int, int]:
+        writers = [asyncio.create_task(state.writing(long))]
+        while not inside.is_set():
+            await asyncio.sleep(0.01)
+        writers += [asyncio.create_task(state.writing(add(f"T-{n}"))) for n in range(20)]  # type: ignore[arg-type]
+        before = await state.reading(lambda s: s.scalar(select(func.count()).select_from(Ticket))) or 0
+        go_on.set()
+        await asyncio.gather(*writers)
+        return before, count(state)
+
+    before, after = asyncio.run(run())
+    assert before <= 20  # the long one is not yet done, and still there was an answer
+    assert after == 21
+
+
+def test_a_writer_whose_turn_never_comes_is_told() -> None:
+    turn = Turn(longest_s=0.05)
+    with turn, pytest.raises(DatabaseGone, match="busy"), turn:
+        pytest.fail("two writers at once")
+    with turn:
+        pass  # given back
+
+
+def test_writers_that_read_first_and_meet_on_the_chain_all_get_through(state: Database) -> None:
+    """Each has read, and so sees one moment of PostgreSQL, before it comes to the end of the chain."""
+    writers, rounds = 6, 8
+    meet = threading.Barrier(writers)
+
+    def writer(number: int) -> list[int]:
+        runs = [0] * rounds
+        for turn in range(rounds):
+
+            def work(session: Session, turn: int = turn) -> None:
+                runs[turn] += 1
+                session.scalar(select(func.count()).select_from(Ticket))
+                if runs[turn] == 1 and state.dialect == "postgresql":
+                    meet.wait(120)  # SQLite lets one writer in at a time
+                append(session, AT, f"w{number}", "test", "-", {"turn": turn})
+
+            state.write(work)
+        return runs
+
+    with ThreadPoolExecutor(writers) as threads:
+        runs = list(threads.map(writer, range(writers)))
+    number, _, fault = state.read(check)
+    assert (number, fault) == (writers * rounds, None)
+    # Who met another one goes again behind the lock, and so does not meet the next one there.
+    assert max(n for one in runs for n in one) == (2 if state.dialect == "postgresql" else 1)
+
+
+def test_writers_on_few_rows_in_opposite_order_all_get_through(state: Database) -> None:
+    """They hold what the other one wants: one of each two is sent back, and begins again."""
+    for name in ("T-1", "T-2", "T-3"):
+        state.write(add(name))
+
+    def writer(number: int) -> None:
+        def work(session: Session) -> None:
+            for name in ("T-1", "T-2", "T-3")[:: 1 if number % 2 else -1]:
+                row = session.get(Ticket, name)
+                assert row is not None
+                row.exchanges += 1
+                session.flush()
+            append(session, AT, "x", "test", "-", {})
+
+        for _ in range(3):
+            state.write(work)
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(writer, range(4)))
+    found = state.read(lambda s: s.scalars(select(Ticket.exchanges)).all())
+    assert list(found) == [12, 12, 12]
 
 
 def test_a_killed_writer_leaves_whole_transactions(tmp_path: Path) -> None:
