@@ -1,4 +1,4 @@
-"""Footers of data files kept in memory, and reads of one entity that decode only its row groups.
+"""Data files kept open with their footers, and reads of one entity that decode only its row groups.
 
 A footer of a shard takes longer to parse than the rows of one cell take to read.
 """
@@ -9,23 +9,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 _KEPT = 8  # footers of shards take a few megabytes each
 
 
 @dataclass(frozen=True, slots=True)
 class Footer:
-    """What the end of a file says: its columns, and the first and last entity of each row group."""
+    """An open file and what its end says: its columns, first and last entity of each row group.
 
-    meta: pq.FileMetaData
+    `lock`: one thread reads at a time.
+    """
+
+    file: pq.ParquetFile
     columns: frozenset[str]
     bounds: tuple[tuple[str, str] | None, ...]
+    lock: Lock
 
     def groups_of(self, entity: str) -> list[int]:
         """Row groups that may hold rows of an entity."""
@@ -34,13 +40,12 @@ class Footer:
 
 @lru_cache(maxsize=_KEPT)
 def footer_of(path: Path) -> Footer:
-    """Read the footer of a file once; a file never changes under its name."""
-    meta = pq.read_metadata(path)
-    names = meta.schema.to_arrow_schema().names
+    """Open a file and read its footer once; a file never changes under its name."""
+    file = pq.ParquetFile(path, pre_buffer=True, read_dictionary=["entity", "entity_kind"])
+    names = file.schema_arrow.names
     at = names.index("entity")
-    return Footer(
-        meta, frozenset(names), tuple(_bounds(meta, group, at) for group in range(meta.num_row_groups))
-    )
+    bounds = tuple(_bounds(file.metadata, group, at) for group in range(file.metadata.num_row_groups))
+    return Footer(file, frozenset(names), bounds, Lock())
 
 
 def _bounds(meta: pq.FileMetaData, group: int, column: int) -> tuple[str, str] | None:
@@ -54,22 +59,31 @@ def rows_of(path: Path, entity: str, columns: Sequence[str]) -> pl.DataFrame:
     """Rows of one entity in the order of the file; numbers are Float64, columns it lacks are left out."""
     footer = footer_of(path)
     there = [name for name in columns if name in footer.columns]
-    with pq.ParquetFile(path, metadata=footer.meta, pre_buffer=True) as file:
-        table = file.read_row_groups(footer.groups_of(entity), columns=there, use_threads=False)
+    with footer.lock:
+        table = footer.file.read_row_groups(footer.groups_of(entity), columns=there, use_threads=False)
     rows = pl.from_arrow(_only(table, entity))
     if not isinstance(rows, pl.DataFrame):
         raise TypeError("a table becomes a frame")
-    return pl.DataFrame([_float(rows[name]) for name in there])  # a plan for 60 columns costs more
+    return pl.DataFrame([_plain(column) for column in rows.get_columns()])  # a plan for 60 columns costs more
 
 
-def _float(column: pl.Series) -> pl.Series:
-    """Take a counter of whole numbers as floats."""
+def _plain(column: pl.Series) -> pl.Series:
+    """Take a counter of whole numbers as floats, and a name as text."""
+    if column.dtype == pl.Categorical:
+        return column.cast(pl.String)
     return column.cast(pl.Float64) if column.dtype.is_integer() and column.name != "period_s" else column
 
 
 def _only(table: pa.Table, entity: str) -> pa.Table:
     """Take the rows of an entity, a slice where they stand together, as in every shard."""
-    at = np.flatnonzero(pc.equal(table.column("entity"), entity).to_numpy())
+    none = np.zeros(0, np.bool_)
+    at = np.flatnonzero(np.concatenate([none, *(_is(part, entity) for part in table["entity"].chunks)]))
     if at.size and at[-1] - at[0] + 1 == at.size:
         return table.slice(at[0], at.size)
-    return table.take(pa.array(at))
+    return table.take(pa.array(at, pa.int64()))
+
+
+def _is(names: pa.DictionaryArray, entity: str) -> NDArray[np.bool_]:
+    """Whether each name is that of the entity; the few different ones are compared as text."""
+    number = pc.index(names.dictionary, entity).as_py()
+    return np.asarray(names.indices.to_numpy(zero_copy_only=False) == number)

@@ -13,6 +13,7 @@ from collectors.store import footer, hours, nodes, tables
 from collectors.store.hours import columns_of
 from collectors.store.ledger import Ledger
 from collectors.store.placement import shard_of
+from collectors.store.segment import time_range
 from collectors.store.shards import COUNTERS, KEY, LABELS, counter_scan, merge_counters, unmerged_between
 from collectors.store.span import ALWAYS, UTC_TIME, Span, among
 from collectors.store.tables import PENDING, RECENT
@@ -64,8 +65,8 @@ def _within(rows: pl.DataFrame, when: Span) -> pl.DataFrame:
     """Rows of a span of time; all of them, as mostly, without a copy of each column."""
     if when == ALWAYS:
         return rows
-    holds = rows.select(pl.all_horizontal(when.holds()).alias("holds")).to_series()
-    return rows if holds.all(ignore_nulls=False) else rows.filter(holds)
+    whole = type(when) is Span and when.covers(*time_range(rows, "period_start"))
+    return rows if whole else rows.filter(*when.holds())
 
 
 def samples(
