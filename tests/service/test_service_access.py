@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -58,6 +59,27 @@ async def _serve(application: FastAPI, settings: ServiceSettings, ask: Ask, clie
         server.stop()
         await serving
         listening.close()
+
+
+def test_an_answer_is_sent_at_once_and_not_with_the_next_one() -> None:
+    """Nagle's algorithm would hold the second part of an answer until the client acknowledged the first."""
+
+    async def accepted() -> int:
+        told: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        def on_connect(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            mine = writer.get_extra_info("socket")
+            told.set_result(mine.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        with open_socket(ServiceSettings.model_validate({"host": "127.0.0.1", "port": 0})) as listening:
+            async with await asyncio.start_server(on_connect, sock=listening):
+                _, writer = await asyncio.open_connection(*listening.getsockname())
+                no_delay = await told
+                writer.close()
+        return no_delay
+
+    assert asyncio.run(accepted())
 
 
 def test_a_token_is_needed_known_and_its_role_counts(monkeypatch: pytest.MonkeyPatch) -> None:
