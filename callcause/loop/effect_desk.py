@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -44,23 +43,29 @@ class EffectDesk(Desk):
     def __init__(self, database: Database, settings: EffectSettings, diagnose: Answers) -> None:
         super().__init__()
         self._database, self._settings, self._diagnose = database, settings, diagnose
-        self._next = 0.0
+        self.looked_at: datetime | None = None
+        """When all tickets were looked at last."""
 
     async def work(self) -> bool:
         """Look at all tickets whose window has passed."""
-        if time.monotonic() < self._next:
+        now = utc_now()
+        if not self._settings.enabled or self._due_s(now) > 0:
             return False
-        if self._settings.enabled:
-            now = utc_now()
-            due = await self._database.reading(lambda s: due_effects(s, self._settings, now))
-            if due:
-                await self._look(due, SYSTEM)
-        self._next = time.monotonic() + self._settings.every_s
+        due = await self._database.reading(lambda s: due_effects(s, self._settings, now))
+        if due:
+            await self._look(due, SYSTEM)
+        self.looked_at = now
         return False
 
     def rest_s(self) -> float:
         """Rest until the next round."""
-        return max(self._next - time.monotonic(), self.idle_s)
+        return max(self._due_s(utc_now()), self.idle_s)
+
+    def _due_s(self, now: datetime) -> float:
+        """Return the seconds until the next look; a clock that was set back makes it due."""
+        if self.looked_at is None or now < self.looked_at:
+            return 0.0
+        return self._settings.every_s - (now - self.looked_at).total_seconds()
 
     async def look(self, ticket_id: str, who: str) -> dict[str, Any]:
         """Run the checks of one ticket again now; LoopError where there is nothing to compare yet."""

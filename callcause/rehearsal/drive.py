@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from callcause.rehearsal.actor import Deed, Handling, handling
 from callcause.rehearsal.month import Month
-from callcause.rehearsal.running import RunningService
+from callcause.rehearsal.running import EFFECTS, RunningService
 from callcause_error import CallcauseError
 
 AFTER = timedelta(days=4)
@@ -164,11 +164,21 @@ class Drive:
                 body = {"to": to, "version": version, "why": "checked with the departments"}
                 version = self._service.post(f"/warnings/{found['id']}/steps", body, "approver")["version"]
 
+    def _following(self) -> datetime | None:
+        """Return when somebody does something next."""
+        return min((queue[0][0] for queue in (self._due, self._closing) if queue), default=None)
+
+    def _looked(self, since: datetime) -> bool:
+        at = self._service.get("/work")["effects_looked_at"]
+        return at is not None and datetime.fromisoformat(at) >= since
+
     def end(self) -> None:
         """Bring what is open to its end."""
         last = self._month.end + AFTER
-        while self._due and self._due[0][0] <= last:
-            self.until(min(last, self._due[0][0] + self._slot))
+        while (following := self._following()) is not None and following <= last:
+            self.until(min(last, following + self._slot))
+        self._service.moment.move_to(last + EFFECTS)
+        self._service.until(lambda: self._looked(last), "the effects of the last remedies are looked at")
         if self._waiting:
             raise CallcauseError(f"{len(self._waiting)} tickets were never posted")
 

@@ -43,6 +43,7 @@ async def _follow(service: Service, moment: SharedMoment) -> None:
             seen = now
             service.warnings.wake()
             service.work_notices.wake()
+            service.effects.wake()
 
 
 if __name__ == "__main__":

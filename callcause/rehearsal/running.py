@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ import httpx
 from callcause.rehearsal.moment import SharedMoment
 from callcause_error import CallcauseError
 
+EFFECTS = timedelta(hours=6)
+"""How often the service looks at the effect of remedies here: each look diagnoses again."""
 ROLES = ("viewer", "engineer", "approver", "admin")
 PATIENCE_S = 600.0
 LISTENING = re.compile(r'"message": "listening".*"port": "(\d+)"')
@@ -37,7 +40,7 @@ again_for_s = 0
 settle_s = 0
 
 [loop.effect]
-every_s = 1
+every_s = {effects_s:g}
 
 [warnings]
 every_s = 3600
@@ -60,7 +63,9 @@ class RunningService:
     def configure(self, weights: Path | None = None) -> None:
         """Write the configuration; `weights`: those that were approved."""
         tokens = "".join(PRINCIPAL.format(role=role, upper=role.upper()) for role in ROLES)
-        text = CONFIG.format(tokens=tokens, database=self._database, folder=self.folder)
+        text = CONFIG.format(
+            tokens=tokens, database=self._database, folder=self.folder, effects_s=EFFECTS.total_seconds()
+        )
         if weights is not None:
             text += f'\n[knowledge]\nweights = "{weights}"\n'
         self.config.write_text(text)

@@ -135,7 +135,7 @@ def test_a_look_without_data_is_repeated_and_its_outcome_is_written_and_audited(
     desk = EffectDesk(state, EffectSettings(patience_h=1e6), asks("NO_DATA", "MISS"))
     outcomes = []
     for _ in range(3):
-        desk._next = 0.0
+        desk.looked_at = None
         asyncio.run(desk.work())
         outcomes.append(state.read(lambda s: s.get_one(Feedback, "T").effect["outcome"]))
     assert outcomes == ["no_data", "improved", "improved"]

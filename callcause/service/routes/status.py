@@ -38,7 +38,7 @@ async def readyz(request: Request) -> JSONResponse:
 
 @router.get("/work")
 async def work(request: Request, who: Annotated[Principal, Depends(requires(Role.viewer))]) -> dict[str, Any]:
-    """Tell what waits for the service itself: tickets to diagnose and to cluster; when it judged the day."""
+    """Tell what waits for the service itself: tickets to diagnose and to cluster; when it looked last."""
     service: Service = request.app.state.service
 
     def count(session: Session) -> tuple[int, int]:
@@ -47,12 +47,13 @@ async def work(request: Request, who: Annotated[Principal, Depends(requires(Role
         return session.scalar(pending) or 0, session.scalar(alone) or 0
 
     undiagnosed, unclustered = await service.database.reading(count)
-    judged = service.warnings.judged_at
+    judged, looked = service.warnings.judged_at, service.effects.looked_at
     return {
         "now": utc_now().isoformat(),
         "undiagnosed": undiagnosed,
         "unclustered": unclustered,
         "warnings_judged_at": judged.isoformat() if judged else None,
+        "effects_looked_at": looked.isoformat() if looked else None,
     }
 
 
