@@ -6,8 +6,9 @@ pages are read with `--open` open tickets in the state database, nothing else go
 is `/healthz`. Then tickets come at `--rate` a minute while a page is still read each second. Every five
 seconds it is noted what waits: tickets to diagnose, tickets to cluster, and how old the last look of the
 early warning is. The tickets are those of the simulation under new ids; their calls are when they were, so
-that diagnosis has its evidence. `--folder` keeps network and store for the next run; `--minutes 0` reads the
-pages only. Exit status 1: a figure is missed.
+that diagnosis has its evidence. `--folder` keeps network, store and open tickets for the next run;
+`--minutes 0` reads the pages only. Beside each wall time stands the CPU time of a read, of the service and
+(PostgreSQL) of the server, which says something on a busy machine too. Exit status 1: a figure is missed.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import argparse
 import csv
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -39,6 +41,7 @@ from callcause.state.settings import StateSettings
 PAGE_LIMIT_S = 0.2
 PATIENCE_S = 900.0
 NOTED_S = 5.0
+DISPATCHED = 50
 Noted = tuple[float, int, int, float]
 CLI = [sys.executable, "-m", "callcause.cli"]
 CONFIGURATION = """[service]
@@ -106,17 +109,49 @@ def measure(folder: Path, kind: str, tickets: list[dict[str, str]], given: argpa
     """Measure with one kind of database; returns whether a limit is missed."""
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=folder)))
-        url = stack.enter_context(postgres()) if kind == "postgresql" else f"sqlite:///{home}/state.sqlite"
-        database = Database.open(StateSettings(database=url))
-        fill(database, given.open)
-        database.close()
+        url = stack.enter_context(filled(folder, home, kind, given.open))
         config = home / "callcause.toml"
         config.write_text(CONFIGURATION.format(folder=folder, database=url))
         client, process = stack.enter_context(service(config, home))
         print(f"== {kind}, {given.open} open tickets", flush=True)
-        slow = read_pages(client, given.reads)
-        grows = load(client, process, tickets, given) if given.minutes > 0 else False
+        spent = Spent(process.pid, url)
+        slow = read_pages(client, given.reads, spent)
+        grows = load(client, spent, tickets, given) if given.minutes > 0 else False
     return slow or grows
+
+
+@contextmanager
+def filled(folder: Path, home: Path, kind: str, number: int) -> Iterator[str]:
+    """Give the URL of a database with so many open tickets; that of SQLite is made once for a folder."""
+    with ExitStack() as stack:
+        kept = folder / f"open-{number}.sqlite"
+        url = f"sqlite:///{kept}" if kind == "sqlite" else stack.enter_context(postgres())
+        if kind == "postgresql" or not kept.exists():
+            database = Database.open(StateSettings(database=url))
+            fill(database, number)
+            database.close()
+        if kind == "sqlite":
+            shutil.copy(kept, home / "state.sqlite")
+            url = f"sqlite:///{home}/state.sqlite"
+        yield url
+
+
+class Spent:
+    """CPU seconds of the service with its threads, and of the server of its database where it is another."""
+
+    def __init__(self, service: int, url: str) -> None:
+        self._service, self._port = service, url.rpartition(":")[2].partition("/")[0]
+        self._server = _postmaster(self._port) if url.startswith("postgresql") else None
+
+    def read(self) -> tuple[float, float]:
+        """Return the seconds of the service and of the server so far."""
+        server = sum(map(_cpu_s, [self._server, *_children(self._server)])) if self._server else 0.0
+        return _cpu_s(self._service), server
+
+    def memory_mb(self) -> float:
+        """Return the resident memory of the service."""
+        pages = int(Path(f"/proc/{self._service}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 @contextmanager
@@ -154,21 +189,27 @@ def waited(look: Any, pause_s: float = 0.1) -> Any:
     raise TimeoutError("the service did not answer")
 
 
-def read_pages(client: httpx.Client, reads: int) -> bool:
-    """Read each page and dispatch a page of tickets; print p50 and p95; returns whether one is too slow."""
+def read_pages(client: httpx.Client, reads: int, spent: Spent) -> bool:
+    """Read each page and dispatch pages of tickets; print p50 and p95; returns whether one is too slow."""
     following = client.get("/queue").json()["next"]
     slow = False
     for name, path in PAGES:
         url = path.format(after=following)
         client.get(url).raise_for_status()
-        took = [_timed(lambda url=url: client.get(url)) for _ in range(reads)]  # type: ignore[misc]
-        slow |= _told(name, took, PAGE_LIMIT_S if name not in ("metrics", "(peer) healthz") else None)
-    return slow | _told("dispatch of 50", [_dispatch(client, n) for n in range(reads)], PAGE_LIMIT_S)
+        before = spent.read()
+        took = [_timed(lambda url=url: client.get(url)) for _ in range(reads)]
+        limit_s = None if name in ("metrics", "(peer) healthz") else PAGE_LIMIT_S
+        slow |= _told(name, took, limit_s, before, spent.read())
+    before = spent.read()
+    took = [t for t in (_dispatch(client, n) for n in range(reads)) if t is not None]
+    return slow | _told(f"dispatch of {DISPATCHED}", took, PAGE_LIMIT_S, before, spent.read())
 
 
-def _dispatch(client: httpx.Client, number: int) -> float:
-    """Dispatch a page of diagnosed tickets; seconds."""
-    page = client.get("/queue", params={"state": "diagnosed", "limit": 50}).json()["tickets"]
+def _dispatch(client: httpx.Client, number: int) -> float | None:
+    """Dispatch a page of diagnosed tickets; seconds, None where there are none left."""
+    page = client.get("/queue", params={"state": "diagnosed", "limit": DISPATCHED}).json()["tickets"]
+    if len(page) < DISPATCHED:
+        return None
     body = {"tickets": [{"id": t["id"], "version": t["version"]} for t in page],
             "department": HOLDERS[number % len(HOLDERS)], "why": "bench"}  # fmt: skip
     return _timed(lambda: client.post("/queue/dispatch", json=body))
@@ -180,16 +221,24 @@ def _timed(ask: Any) -> float:
     return time.perf_counter() - began
 
 
-def _told(name: str, took: list[float], limit_s: float | None) -> bool:
+def _told(
+    name: str,
+    took: list[float],
+    limit_s: float | None,
+    before: tuple[float, float],
+    after: tuple[float, float],
+) -> bool:
     p50, p95 = (1000 * float(v) for v in np.percentile(took, [50, 95]))
     late = limit_s is not None and p95 > 1000 * limit_s
-    print(f"  {name:<20} p50 {p50:6.0f} ms  p95 {p95:6.0f} ms{'  MISSED' if late else ''}", flush=True)
+    service, server = (1000 * (b - a) / len(took) for a, b in zip(before, after, strict=True))
+    cpu = f"CPU {service:5.0f} ms" + (f" + {server:5.0f} ms" if server else "")
+    print(f"  {name:<20} p50 {p50:6.0f} ms  p95 {p95:6.0f} ms  {cpu}{'  MISSED' if late else ''}", flush=True)
     return late
 
 
 def load(
     client: httpx.Client,
-    process: subprocess.Popen[bytes],
+    spent: Spent,
     tickets: list[dict[str, str]],
     given: argparse.Namespace,
 ) -> bool:
@@ -197,7 +246,7 @@ def load(
     stop, pages = threading.Event(), []  # type: ignore[var-annotated]
     reader = threading.Thread(target=_read_meanwhile, args=(str(client.base_url), stop, pages))
     reader.start()
-    began, spent = time.monotonic(), _cpu_s(process)
+    began, before = time.monotonic(), spent.read()
     noted: list[Noted] = []
     posted, end = 0, 60.0 * given.minutes
     while (now := time.monotonic() - began) < end:
@@ -209,17 +258,18 @@ def load(
         if not noted or now - noted[-1][0] >= NOTED_S:
             noted.append(_note(client, now))
         time.sleep(0.2)
-    cores = (_cpu_s(process) - spent) / (time.monotonic() - began)
+    lasted, after = time.monotonic() - began, spent.read()
     stop.set()
     reader.join()
     drained = _drained(client)
-    return _judged(noted, posted, cores, drained, pages, given)
+    cores = sum(after) - sum(before)
+    print(f"  {posted} tickets in {lasted:.0f} s; {cores / lasted:.2f} cores,", end=" ")
+    print(f"{1000 * (spent.read()[0] - before[0]) / posted:.1f} ms of CPU of the service a ticket", end=", ")
+    print(f"it holds {spent.memory_mb():.0f} MB")
+    return _judged(noted, drained, pages, given)
 
 
-def _judged(
-    noted: list[Noted], posted: int, cores: float, drained_s: float, pages: list[float],
-    given: argparse.Namespace,
-) -> bool:  # fmt: skip
+def _judged(noted: list[Noted], drained_s: float, pages: list[float], given: argparse.Namespace) -> bool:
     """Print the course of the backlog; it grows where its last third lies above its middle third."""
     third = max(1, len(noted) // 3)
     worst = []
@@ -230,7 +280,6 @@ def _judged(
         print(f"  {name:<38} mean {np.mean(values):6.0f}  max {max(values):6.0f}  end {values[-1]:6.0f}")
     grows = max(worst[:2]) > given.rate / 6
     page95 = 1000 * float(np.percentile(pages, 95)) if pages else float("nan")
-    print(f"  {posted} tickets in {60 * given.minutes:.0f} s; service {cores:.2f} cores", flush=True)
     print(f"  empty {drained_s:.1f} s after the last; list meanwhile p95 {page95:.0f} ms", flush=True)
     print(f"  backlog {'GROWS' if grows else 'does not grow'}", flush=True)
     return bool(grows)
@@ -265,10 +314,26 @@ def _read_meanwhile(base: str, stop: threading.Event, took: list[float]) -> None
             took.append(_timed(lambda: client.get("/queue?department=IMS core")))
 
 
-def _cpu_s(process: subprocess.Popen[bytes]) -> float:
-    """Return the CPU seconds of a running process with its threads."""
-    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def _cpu_s(pid: int) -> float:
+    """Return the CPU seconds of a process with its threads and the children that ended; 0 once it is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
+def _postmaster(port: str) -> int:
+    """Return the process of the PostgreSQL that listens on a port."""
+    for found in Path("/proc").glob("[0-9]*/cmdline"):
+        words = found.read_bytes().split(b"\0")
+        if words[0].endswith(b"/postgres") and port.encode() in words:
+            return int(found.parts[2])
+    raise RuntimeError(f"no PostgreSQL listens on {port}")
+
+
+def _children(pid: int) -> list[int]:
+    return [int(n) for n in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 if __name__ == "__main__":
