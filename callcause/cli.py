@@ -47,7 +47,7 @@ def simulate(
     tickets: Annotated[int, typer.Option(min=1, help="Complaint tickets.")] = 60,
     seed: Annotated[int, typer.Option(help="Seed; the same seed writes the same bytes.")] = 1,
     variant: Annotated[
-        str, typer.Option(help="plain, harder, or perturbed (drawn from the seed).")
+        str, typer.Option(help="plain, harder, strained (some cells at their limits), or perturbed (drawn).")
     ] = "plain",
     loop: Annotated[
         bool,

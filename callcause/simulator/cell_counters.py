@@ -27,7 +27,7 @@ class Radio:
         profile = state.profile[hours]
         self.cell, self.profile = cell, profile
         self.load_dl = np.clip(cell["load_scale"] * profile * 100.0, 1.0, 99.5)
-        self.load_ul = np.clip(self.load_dl * 0.7, 1.0, 99.0)
+        self.load_ul = np.clip(self.load_dl * cell["ul_load_share"], 1.0, 99.0)
         self.rsrp = network.mean_rsrp[:, None] - cell["coverage_loss_db"]
         other = network.strongest_other[:, None] - 0.8 * cell["coverage_loss_db"]
         rise = np.maximum(cell["dl_noise_rise_db"], 0.0)
@@ -84,7 +84,7 @@ def _bearers(
     parts: int,
     rng: np.random.Generator,
 ) -> None:
-    initial = rng.binomial(calls, 0.06)
+    initial = rng.binomial(calls, np.clip(c["initial_share"], 0, 1))
     added = calls - initial
     initial_ok, added_ok = _binomial(initial, c["qci1_fail"], rng), _binomial(added, c["qci1_fail"], rng)
     signalling = rng.poisson(900.0 * traffic * (1.0 - np.clip(c["volte_off"], 0, 1)))

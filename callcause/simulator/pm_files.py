@@ -144,7 +144,7 @@ def write_cells(
                 feed.put(
                     f"{source.vendor}/{day:02d}", file_name(source, period, begin, end), content, packed, last
                 )
-        yield day, _without(vendor_samples(physics, rng), dark)
+        yield day, without(vendor_samples(physics, rng), dark)
 
 
 def _day(
@@ -157,7 +157,7 @@ def _day(
     ]
 
 
-def _without(
+def without(
     samples: dict[tuple[str, str], tuple[NDArray[Any], NDArray[Any], NDArray[Any]]],
     dark: NDArray[np.bool_] | None,
 ) -> dict[tuple[str, str], tuple[NDArray[Any], NDArray[Any], NDArray[Any]]]:

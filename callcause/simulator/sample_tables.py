@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from callcause.simulator.node_samples import node_kpis
+from callcause.simulator.node_samples import Sample
 from callcause.simulator.period import Period
+from callcause.simulator.platform_samples import NETWORK, PartSample
 from callcause.simulator.state import State
 from callcause.simulator.tables import frame
 from callcause.simulator.topology import Network
@@ -82,45 +84,74 @@ def _rows(
     ).filter(pl.col("value").is_not_null())
 
 
-def node_kpi(network: Network, state: State, period: Period, rng: np.random.Generator) -> pl.DataFrame:
+def voice_kpi(
+    network: Network, day: int, samples: dict[tuple[str, str], tuple[Grid, Grid, Grid]], period: Period
+) -> pl.DataFrame:
+    """Lay out what the voice probes tell of one day as rows of `cell_kpi`."""
+    hours = next(iter(samples.values()))[0].shape[1]
+    start = day * 86400.0 + np.tile(np.arange(hours) * 3600.0, network.size)
+    name = np.repeat(network.cells["ecgi"], hours)
+    return pl.concat(
+        [_rows(name, start, kpi, split, *values, period) for (kpi, split), values in samples.items()]
+    )
+
+
+NODE_TYPES = {
+    "mme": "MME",
+    "pgw": "PGW",
+    "pcrf": "PCRF",
+    "hss": "HSS",
+    "sbc": "SBC",
+    "icscf": "I-CSCF",
+    "scscf": "S-CSCF",
+    "rtp_proxy": "RTP-PROXY",
+    "mgw": "MGW",
+    "emsc": "EMSC",
+    "as": "MMTEL-AS",
+}
+
+
+def node_kpi(network: Network, samples: Sequence[Sample], period: Period) -> pl.DataFrame:
     """Hourly samples of all core and IMS nodes; each system writes node names its own way."""
-    start = np.arange(state.hours) * 3600.0
-    types = {
-        "mme": "MME",
-        "pgw": "PGW",
-        "pcrf": "PCRF",
-        "hss": "HSS",
-        "sbc": "SBC",
-        "icscf": "I-CSCF",
-        "scscf": "S-CSCF",
-        "rtp_proxy": "RTP-PROXY",
-        "mgw": "MGW",
-        "emsc": "EMSC",
-        "as": "MMTEL-AS",
+    rows = [
+        _node_rows(network, (node, kpi, "", value, good, total), period)
+        for node, kpi, value, good, total in samples
+    ]
+    return pl.concat(rows).drop("split")
+
+
+def platform_kpi(network: Network, samples: Sequence[PartSample], period: Period) -> pl.DataFrame:
+    """Lay out hourly samples of the network and parts of samples of nodes, as rows of `node_kpi`."""
+    known = pl.col("value").is_not_null()
+    return pl.concat([_node_rows(network, sample, period).filter(known) for sample in samples])
+
+
+def _node_rows(network: Network, sample: PartSample, period: Period) -> pl.DataFrame:
+    node, kpi, split, value, numerator, denominator = sample
+    name, kind = _named(network, node, kpi)
+    columns = {
+        "period_start": np.arange(len(value)) * 3600.0,
+        "numerator": numerator,
+        "denominator": denominator,
+        "value": np.round(value, 4),
     }
-    parts = []
-    for node, kpi, value, numerator, denominator in node_kpis(network, state, rng):
-        item = network.nodes[node]
-        table = frame(
-            {
-                "period_start": start,
-                "numerator": numerator,
-                "denominator": denominator,
-                "value": np.round(value, 4),
-            },
-            period,
-        )
-        kind = "SCC-AS" if item.node_id.startswith("SCCAS") else types[item.node_type]
-        parts.append(
-            table.select(
-                pl.lit(item.names[len(kpi) % SPELLINGS]).alias("node_id"),
-                pl.lit(kind).alias("node_type"),
-                "period_start",
-                pl.lit(3600, pl.Int64).alias("period"),
-                pl.lit(kpi).alias("kpi_id"),
-                "numerator",
-                "denominator",
-                "value",
-            )
-        )
-    return pl.concat(parts)
+    return frame(columns, period).select(
+        pl.lit(name).alias("node_id"),
+        pl.lit(kind, pl.String).alias("node_type"),
+        "period_start",
+        pl.lit(3600, pl.Int64).alias("period"),
+        pl.lit(kpi).alias("kpi_id"),
+        "numerator",
+        "denominator",
+        "value",
+        pl.lit(split or None, pl.String).alias("split"),
+    )
+
+
+def _named(network: Network, node: int | None, kpi: str) -> tuple[str, str | None]:
+    """Name and type of a node as the system that tells this KPI writes them."""
+    if node is None:
+        return NETWORK, None
+    item = network.nodes[node]
+    kind = "SCC-AS" if item.node_id.startswith("SCCAS") else NODE_TYPES[item.node_type]
+    return item.names[len(kpi) % SPELLINGS], kind

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from callcause.simulator import inventory, pm_files, sample_tables
+from callcause.simulator import inventory, platform_samples, pm_files, sample_tables
 from callcause.simulator.attempts import (
     assign_nodes,
     background_calls,
@@ -21,9 +21,10 @@ from callcause.simulator.attempts import (
     ticket_calls,
 )
 from callcause.simulator.call_records import CallRecords
+from callcause.simulator.cell_counters import Radio
 from callcause.simulator.complaints import write_tickets
 from callcause.simulator.faults.injection import Incident, Places, inject, plan
-from callcause.simulator.node_samples import spread_to_clients
+from callcause.simulator.node_samples import node_kpis, spread_to_clients
 from callcause.simulator.period import Period, default_period
 from callcause.simulator.registration_records import registration_records
 from callcause.simulator.state import State, build_state
@@ -31,6 +32,7 @@ from callcause.simulator.subscribers import Population, build_population
 from callcause.simulator.tables import frame, spoiled, write_csv, write_parquet
 from callcause.simulator.topology import Network, build_network
 from callcause.simulator.traffic import hourly_profile
+from callcause.simulator.trouble_spots import put_spots
 from callcause.simulator.variant import Variant, variant_of
 from callcause.simulator.writer import Writer
 from callcause_error import UsageError
@@ -110,6 +112,8 @@ def make_world(
     network = build_network(cells, tickets, period, streams["network"])
     people = build_population(cells, tickets, streams["people"])
     state = build_state(network, profile, streams["state"], kind.noise)
+    if kind.spots:
+        put_spots(state, cells)
     incidents, places = planned(network, profile)
     inject(incidents, network, people, state, streams["inject"], kind.effect)
     spread_to_clients(network, state)
@@ -185,5 +189,22 @@ def _write_performance(writer: Writer, world: World) -> None:
     for day, samples in pm_files.write_cells(network, state, period, folder / "pm", streams["pm"], kind):
         table = sample_tables.cell_kpi(network, day, samples, state, period, rng)
         write_parquet(table, folder / "samples" / f"cell_kpi_{day:02d}.parquet")
+        _write_voice(writer, world, day, dark)
     pm_files.write_nodes(network, state, period, folder / "pm", streams["node pm"])
-    write_csv(sample_tables.node_kpi(network, state, period, rng), folder / "samples" / "node_kpi.csv")
+    by_node = node_kpis(network, state, rng)
+    write_csv(sample_tables.node_kpi(network, by_node, period), folder / "samples" / "node_kpi.csv")
+    told = [
+        *platform_samples.network_samples(network, state, streams["network samples"]),
+        *platform_samples.parts_of(by_node, streams["parts of samples"]),
+    ]
+    write_csv(sample_tables.platform_kpi(network, told, period), folder / "samples" / "node_kpi_platform.csv")
+
+
+def _write_voice(writer: Writer, world: World, day: int, dark: NDArray[np.bool_]) -> None:
+    """Write what the voice probes tell of the cells on one day, nothing of their dark hours."""
+    hours = slice(day * 24, day * 24 + 24)
+    physics = Radio(world.network, world.state, hours)
+    samples = platform_samples.voice_samples(physics, world.streams[f"voice samples {day}"])
+    shown = pm_files.without(samples, dark[:, hours])
+    table = sample_tables.voice_kpi(world.network, day, shown, world.period)
+    write_parquet(table, writer.folder / "samples" / f"cell_kpi_voice_{day:02d}.parquet")

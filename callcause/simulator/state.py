@@ -54,6 +54,12 @@ CELL_QUANTITIES: dict[str, tuple[float, float, float]] = {
     "gsm_loss_db": (0.0, 1.5, 0.2),
 }
 
+# the same everywhere, and not drawn
+FIXED_QUANTITIES: dict[str, float] = {
+    "ul_load_share": 0.7,  # PRB share in uplink, of that in downlink
+    "initial_share": 0.06,  # QCI1 bearers that come with the initial context
+}
+
 NODE_QUANTITIES: dict[str, tuple[float, float]] = {
     "init_reg_fail": (0.006, 0.001),
     "rereg_fail": (0.004, 0.001),
@@ -124,6 +130,7 @@ def build_state(network: Network, profile: Grid, rng: np.random.Generator, noise
         name: _grid(mean, noise * spread, noise * hourly, shape, rng)
         for name, (mean, spread, hourly) in CELL_QUANTITIES.items()
     }
+    cell |= {name: np.full(shape, value) for name, value in FIXED_QUANTITIES.items()}
     nodes = (len([n for n in network.nodes if n.node_type != "enb"]), len(profile))
     node = {
         name: _grid(mean, noise * spread, noise * spread / 2, nodes, rng)

@@ -1,7 +1,8 @@
 """How kind a simulated network is to those who look for its faults.
 
 `plain` is the network of the demo. `harder` is one fixed network type with weaker faults, more noise, other
-causes, thinner data and a RAN vendor that names counters its own way. `perturbed` draws all of these anew
+causes, thinner data and a RAN vendor that names counters its own way. `strained` is plain with a few cells at
+their limits all the time. `perturbed` draws all of these anew
 from the seed, so that nothing can be fitted to one set of them.
 """
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from callcause_error import UsageError, did_you_mean
 
-NAMES = ("plain", "harder", "perturbed")
+NAMES = ("plain", "harder", "strained", "perturbed")
 # Columns that a probe of such a network may lack: each is a detail that other columns tell too.
 SPARE_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "call": (
@@ -53,6 +54,7 @@ class Variant:
     removed      tickets, of those where it can be, that lose the input that decides
     spare_lost   share of `SPARE_COLUMNS` that no source of this network writes
     vendor_names one RAN vendor writes its own counter names
+    spots        a few cells are at their limits all the time (module trouble_spots)
     """
 
     name: str = "plain"
@@ -66,6 +68,7 @@ class Variant:
     removed: float = 0.12
     spare_lost: float = 0.0
     vendor_names: bool = False
+    spots: bool = False
     lost: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -75,6 +78,8 @@ def variant_of(name: str, rng: np.random.Generator) -> Variant:
         raise UsageError("unknown variant", key=name, hint=did_you_mean(name, NAMES))
     if name == "plain":
         return Variant()
+    if name == "strained":
+        return Variant(name, spots=True)
     if name == "harder":
         chosen = Variant(name, 1.8, 0.65, 0.8, 0.55, 0.06, 260.0, 4.0, 0.2, 0.25, vendor_names=True)
     else:
