@@ -48,6 +48,12 @@ def _kpi_families() -> list[Family]:
 
 
 _KPI = (
+    Family(
+        "callcause_kpi_split_ratio",
+        "gauge",
+        "Newest share of one code in a KPI of the network that is known code by code, share from 0 to 1.",
+        ("kpi", "split"),
+    ),
     Family("callcause_kpi_samples", "gauge", "Samples behind the newest value of a KPI.", KPI_LABELS),
     Family(
         "callcause_kpi_robust_z", "gauge", "Robust z of the newest value against its baseline.", KPI_LABELS

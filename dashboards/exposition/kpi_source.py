@@ -14,6 +14,7 @@ from collectors.store import Store
 from dashboards.exposition.collector import Reading
 from dashboards.exposition.exposed import ExposedCells
 from dashboards.exposition.kpi_values import NEWEST_WITHIN, exposed_kpis, newest_values
+from dashboards.exposition.split_values import newest_splits, split_readings
 from dashboards.exposition.survey import Survey, alarm_limits, limited, regions_of, survey
 from dashboards.exposition.units import baseline_family, exposed_unit, limit_family, value_family
 
@@ -44,6 +45,7 @@ class KpiSource:
         self._lock = threading.Lock()
         self._kept: tuple[object, Survey, pl.DataFrame] | None = None
         self._surveyed_at: datetime | None = None
+        self._newest_splits: tuple[object, pl.DataFrame] | None = None
         self._newest_of: dict[tuple[str, ...], tuple[object, pl.DataFrame]] = {}
 
     def __call__(self) -> Iterator[Reading]:
@@ -83,6 +85,15 @@ class KpiSource:
         for entities, kpis in parts:
             values = self._newest(store, tuple(entities), tuple(kpis), now)
             yield from _readings(values, catalogue, labels)
+        yield from split_readings(self._splits(store, now), now)
+
+    def _splits(self, store: Store, now: datetime) -> pl.DataFrame:
+        """Read the shares by code; again only when samples of nodes came or the hour changed."""
+        mark = tuple(s.name for s in store.ledger.segments("node_kpi"))
+        key = (mark, now.replace(minute=0, second=0, microsecond=0))
+        if self._newest_splits is None or self._newest_splits[0] != key:
+            self._newest_splits = (key, newest_splits(store, now))
+        return self._newest_splits[1]
 
     def _newest(
         self, store: Store, entities: tuple[str, ...], kpis: tuple[str, ...], now: datetime

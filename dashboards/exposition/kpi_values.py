@@ -10,7 +10,6 @@ import polars as pl
 
 from collectors.kpi.baseline import robust_z, z_floor
 from collectors.kpi.catalogue import Catalogue
-from collectors.kpi.network import NETWORK
 from collectors.store import Store
 
 HOUR = timedelta(hours=1)
@@ -35,7 +34,8 @@ def exposed_kpis(catalogue: Catalogue, scopes: Sequence[str]) -> list[str]:
 def newest_values(store: Store, entities: Sequence[str], kpis: Sequence[str], now: datetime) -> pl.DataFrame:
     """Rows of SCHEMA: the newest period of each entity and KPI that passes the sample guard.
 
-    A value under the guard is no value: it has no row (its count of samples would mislead without it).
+    A value under the guard is no value: it has no row (its count of samples would mislead without it). Of
+    periods that end together the shortest stands.
     """
     if not entities or not kpis:
         return pl.DataFrame(schema=SCHEMA)
@@ -43,21 +43,25 @@ def newest_values(store: Store, entities: Sequence[str], kpis: Sequence[str], no
     if not recent.height:
         return pl.DataFrame(schema=SCHEMA)
     long = pl.concat([_long(recent, store.catalogue, kpi) for kpi in kpis if kpi in recent.columns])
-    newest = long.sort("entity", "kpi", "period_end").unique(
+    newest = long.sort("entity", "kpi", "period_end", "at").unique(
         ["entity", "kpi"], keep="last", maintain_order=True
     )
+    if not newest.height:
+        return pl.DataFrame(schema=SCHEMA)
     return _with_baseline(store, newest, kpis)
 
 
 def _recent(store: Store, entities: Sequence[str], kpis: Sequence[str], now: datetime) -> pl.DataFrame:
-    """Rows per period; of the network also its whole hours: sums over nodes and cells stand only there."""
+    """Rows per period, and per whole hour.
+
+    An hour has the samples that a quarter of it lacks; sums of the network and KPIs of several values stand
+    only there.
+    """
     recent = store.kpis(entities, kpis, now - NEWEST_WITHIN, now)
-    if NETWORK not in entities:
-        return recent
-    hours = store.hourly([NETWORK], kpis, now - NEWEST_WITHIN - HOUR, now)
+    hours = store.hourly(list(entities), kpis, now - NEWEST_WITHIN - HOUR, now)
     whole = hours.filter(pl.col("period_start") <= now - HOUR)
-    sums = whole.with_columns(pl.lit(int(HOUR.total_seconds()), pl.Int32).alias("period_s"))
-    return pl.concat([recent, sums], how="diagonal_relaxed")
+    joined = whole.with_columns(pl.lit(int(HOUR.total_seconds()), pl.Int32).alias("period_s"))
+    return pl.concat([recent, joined], how="diagonal_relaxed")
 
 
 def _long(recent: pl.DataFrame, catalogue: Catalogue, kpi: str) -> pl.DataFrame:

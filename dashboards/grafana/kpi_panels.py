@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 from collectors.kpi.catalogue import Catalogue
 from collectors.kpi.model import Kpi
+from dashboards.exposition.split_values import FAMILY as SPLIT_FAMILY
+from dashboards.exposition.split_values import known_by_split
 from dashboards.exposition.survey import alarm_limits
 from dashboards.exposition.units import baseline_family, exposed_unit, value_family
 from dashboards.grafana.spec import CELL_LINK, Panel, Query, Title
@@ -47,7 +49,9 @@ def node_panel(kpi: Kpi) -> Panel:
 
 
 def network_panel(kpi: Kpi) -> Panel:
-    """Draw a KPI of the network."""
+    """Draw a KPI of the network; of a mix the share of each code."""
+    if known_by_split(kpi):
+        return _panel(kpi, Query(f'{SPLIT_FAMILY}{{kpi="{kpi.id}"}}', "{{split}}"))
     return _panel(kpi, Query(f'{value_family(kpi.unit)}{{kpi="{kpi.id}"}}', "{{entity}}"))
 
 

@@ -126,5 +126,20 @@ def _quality() -> Board:
                     ),
                 ),
             ),
+            Row(Title("What follows from it", "后续影响"), _consequences()),
+        ),
+    )
+
+
+def _consequences() -> tuple[Panel, ...]:
+    """Show what only advises because its precision is under the floor, and whether remedies helped."""
+    runbooks = Query("callcause_runbook_advisory", "{{runbook}}", instant=True)
+    causes = Query("sort_desc(topk(20, callcause_cause_advisory))", "{{cause}}", instant=True)
+    return (
+        Panel(Title("Runbooks that only advise", "仅供参考的手册"), (runbooks,), kind="bargauge"),
+        Panel(Title("Causes that only advise", "仅供参考的原因"), (causes,), kind="bargauge"),
+        Panel(
+            Title("Remedies by effect", "处理效果"),
+            (Query("sum by (outcome) (callcause_remedies)", "{{outcome}}"),),
         ),
     )
