@@ -61,7 +61,8 @@ def test_a_formula_over_arrays_gives_what_polars_gives(
 @pytest.mark.parametrize(
     "text",
     ['greatest("a", "c", "b.1")', 'nullif("a", 0)', "1 / 3 * (2 / 7)", '2 / 3 * "a"', 'abs("a")',
-     '"a" ** "c"', '"a" // 2', 'coalesce("a")', 'coalesce(1, "a")', '-"a"', '("a"', '"a" if "c" else 1', "_7", '"a".real'],
+     '"a" ** "c"', '"a" // 2', 'coalesce("a")', 'coalesce(1, "a")', '-"a"',
+     '("a"', '"a" if "c" else 1', "_7", '"a".real'],
 )  # fmt: skip
 def test_what_is_more_than_arithmetic_is_left_to_polars(text: str) -> None:
     assert parse(text) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import polars as pl
@@ -50,6 +51,23 @@ def test_a_file_without_statistics_is_read_too(tmp_path: Path) -> None:
     rows = counter_rows(cells(3), MONDAY, 4)
     rows.write_parquet(tmp_path / "a.parquet", statistics=False, row_group_size=4)
     assert footer.rows_of(tmp_path / "a.parquet", cells(3)[1], (*KEY, ATTEMPTS)).height == 4
+
+
+def test_readers_at_once_share_the_open_file(tmp_path: Path) -> None:
+    path, columns = written(tmp_path / "a.parquet", counter_rows(cells(9), MONDAY, 9)), (*LABELS, ATTEMPTS)
+    wanted = cells(9) * 20
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda entity: footer.rows_of(path, entity, columns), wanted))
+    assert all(
+        (rows["entity"] == name).all() and rows.height == 9 for rows, name in zip(found, wanted, strict=True)
+    )
+
+
+def test_a_file_that_was_replaced_is_read_to_its_end(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.parquet", counter_rows(cells(3), MONDAY, 9))
+    before = footer.rows_of(path, cells(3)[0], (*KEY, ATTEMPTS))
+    path.unlink()
+    assert_frame_equal(footer.rows_of(path, cells(3)[0], (*KEY, ATTEMPTS)), before)
 
 
 def test_a_column_that_a_file_lacks_is_left_out(tmp_path: Path) -> None:
