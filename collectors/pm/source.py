@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import os
 import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
@@ -23,6 +25,7 @@ _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _DECLARED = re.compile(rb"\s*<\?xml\s[^>]*?encoding\s*=\s*[\"']([A-Za-z][A-Za-z0-9._-]{0,39})[\"']")
+_DECLARED_BYTES: Final = 512  # the XML declaration stands in them
 _AS_IS = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 _FIRST_TAG = re.compile(rb"\s*<[?!A-Za-z_:\x80-\xff]")
 
@@ -88,6 +91,8 @@ def utf8_chunks(path: Path, limits: Limits = DEFAULT_LIMITS, size: int = 1 << 20
 
 def _plain(raw: BinaryIO, limits: Limits, size: int, name: str) -> Iterator[bytes]:
     total = 0
+    whole = os.fstat(raw.fileno()).st_size  # 0 for a pipe
+    size = min(size, whole + 1) if whole else size  # room for a large piece costs as much as a small file
     while piece := raw.read(size):
         total += len(piece)
         _check_total(total, limits, name)
@@ -112,15 +117,16 @@ def _check_total(total: int, limits: Limits, name: str) -> None:
 
 
 def _in_utf8(pieces: Iterator[bytes], name: str) -> Iterator[bytes]:
-    first = next(pieces, b"")
-    encoding = _encoding(first, name)
+    first: list[bytes] = []
+    while sum(map(len, first)) < _DECLARED_BYTES and (piece := next(pieces, b"")):
+        first.append(piece)
+    encoding = _encoding(b"".join(first), name)
+    pieces = chain(first, pieces)
     if encoding is None:
-        yield first
         yield from pieces
         return
     try:
         decoder = codecs.getincrementaldecoder(encoding)()
-        yield decoder.decode(first).encode()
         for piece in pieces:
             yield decoder.decode(piece).encode()
         yield decoder.decode(b"", final=True).encode()
@@ -134,7 +140,7 @@ def _encoding(first: bytes, name: str) -> str | None:
     for mark, encoding in _BYTE_ORDER_MARKS:
         if first.startswith(mark):
             return encoding
-    declared = _DECLARED.match(first[:512])
+    declared = _DECLARED.match(first[:_DECLARED_BYTES])
     if declared is None or declared[1].decode().lower() in _AS_IS:
         return None
     encoding = declared[1].decode()
