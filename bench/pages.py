@@ -1,11 +1,13 @@
-"""Every page of the web page with 100,000 tickets and 10,000 cells: the limit is 1 s a page at p95.
+"""Every page of the web page with 100,000 tickets and 10,000 cells: the limit is 1 s, first read and p95.
 
 `python -m bench.pages [--folder FOLDER] [--reads N]`. The store is that of `bench.diagnose_speed`
 (CALLCAUSE_BENCH_STORE keeps it over runs) with places of the cells. The real service takes all tickets in
 and diagnoses the first DIAGNOSED; the others get copies of those verdicts in the state database, most are
-closed, and the same service gives the pages. A folder keeps all of that. Each page is read once before (its
-first read is shown too), then N times; peer in the same run is `/healthz`. `CPU` is what the service spent
-on a read in all its threads, which tells more than the time where other work shares the machine.
+closed, and the same service gives the pages. A folder keeps all of that. It is
+waited until the service has warmed its pages, which it does by itself after its start. Each page is read once
+before, then N times; the first read and the p95 must both stay under the limit; peer in the same run is
+`/healthz`. `CPU` is what the service spent on a read in all its threads, which tells more than the time where
+other work shares the machine.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ import numpy as np
 import polars as pl
 
 from bench import diagnose_speed
+from callcause.web.warm import WARM
 from collectors.ingest import ingest
 from collectors.store import Store
 from collectors.store.backup import back_up
@@ -91,6 +94,7 @@ def main() -> int:
         folder = given.folder or Path(temporary)
         prepare(folder, Path(os.environ.get("CALLCAUSE_BENCH_STORE") or folder / "built"))
         with service(folder) as (client, cpu_s):
+            print(f"the pages are warm {warm(folder / 'log'):.1f} s after the service is ready")
             return report(client, cpu_s, given.reads)
 
 
@@ -159,6 +163,16 @@ def service(folder: Path) -> Iterator[tuple[httpx.Client, Callable[[], float]]]:
         process.wait(300)
 
 
+def warm(log: Path) -> float:
+    """Wait until the service has made what the first reader would wait for; seconds."""
+    began = time.monotonic()
+    while WARM not in log.read_text():
+        if time.monotonic() - began > PATIENCE_S:
+            raise TimeoutError("the pages never were warm")
+        time.sleep(0.05)
+    return time.monotonic() - began
+
+
 def _cpu_s(pid: int) -> float:
     """CPU seconds of a process so far (proc(5): utime and stime, after the name in brackets)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -186,7 +200,7 @@ def report(client: httpx.Client, cpu_s: Callable[[], float], reads: int) -> int:
         spent = [_read_once(client, path)[0] for _ in range(reads)]
         cpu = (cpu_s() - began) / reads
         p95 = float(np.percentile(spent, 95))
-        missed += p95 >= LIMIT_S
+        missed += max(first, p95) >= LIMIT_S
         times = f"{first:7.2f}s {np.median(spent):7.2f}s {p95:7.2f}s {cpu:7.3f}s"
         print(f"{path:45} {times} {size / 1000:6.0f}", flush=True)
     print(f"limit {LIMIT_S:g} s: {missed} of {len(pages)} pages miss it")

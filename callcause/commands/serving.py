@@ -15,6 +15,8 @@ from callcause.service.logs import start_logging
 from callcause.service.server import make_server, open_socket, tls_context
 from callcause.service.service import Service
 from callcause.terminal import fail, say
+from callcause.web.reader import kept_of
+from callcause.web.warm import warm
 from callcause_error import CallcauseError, UsageError
 from collectors.records import load_key
 from runbooks.loader import load_runbooks
@@ -57,15 +59,17 @@ async def serve(
 
 async def _answer(service: Service, listening: socket.socket) -> None:
     settings = service.configuration.service
-    server = make_server(make_application(service), settings)
+    application = make_application(service)
+    server = make_server(application, settings)
     answering = asyncio.create_task(server.serve(sockets=[listening]), name="http")
     host, port = listening.getsockname()[:2]
     LOG.info("listening", extra={"host": host, "port": port, "tls": settings.tls is not None})
     stopped = asyncio.create_task(service.stopping.wait())
+    warming = asyncio.create_task(warm(service, kept_of(application)), name="warm")
     await asyncio.wait({answering, stopped}, return_when=asyncio.FIRST_COMPLETED)
     service.stopping.set()
     server.stop()
-    await answering
+    await asyncio.gather(answering, warming)
 
 
 def _stop_on_signals(service: Service) -> None:

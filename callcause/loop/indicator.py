@@ -63,9 +63,17 @@ def indicators(
     for groups whose dimensions the number of customers has (month, region). Month is that of receipt in
     `zone`.
     """
-    rows = with_repeats(tickets).with_columns(
-        pl.col("received_at").dt.convert_time_zone(zone).dt.strftime("%Y-%m").alias("month")
-    )
+    return grouped(judged(tickets, zone), customers, by)
+
+
+def judged(tickets: pl.DataFrame, zone: str) -> pl.DataFrame:
+    """Add to LIFE what every grouping needs: `repeat`, and the `month` of receipt in `zone`."""
+    local = pl.col("received_at").dt.convert_time_zone(zone)
+    return with_repeats(tickets).with_columns(local.dt.strftime("%Y-%m").alias("month"))
+
+
+def grouped(rows: pl.DataFrame, customers: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
+    """Compute every indicator of `judged` rows for each group; see `indicators`."""
     made = rows.group_by(list(by)).agg(*_counts()).sort(list(by)) if by else rows.select(*_counts())
     return _with_appeals(_shares(made), customers, by)
 

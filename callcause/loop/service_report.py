@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from callcause.loop.feedback_report import WORDS as FEEDBACK_WORDS
 from callcause.loop.feedback_report import FeedbackFigures
-from callcause.loop.indicator import DIMENSIONS, LIFE, indicators
+from callcause.loop.indicator import DIMENSIONS, LIFE, grouped, judged
 from callcause.loop.statistics import Change, control_chart, pareto, volume_change
 from callcause.state.ticket import Ticket
 
@@ -77,10 +77,11 @@ def lives(session: Session, start: datetime, end: datetime) -> pl.DataFrame:
         type_coerce(one, String()) if isinstance(LIFE[name], pl.Datetime) else one
         for name, one in columns.items()
     ]
-    query = select(*raw).where(Ticket.received_at >= start, Ticket.received_at < end).order_by(Ticket.id)
-    rows = session.execute(query).all()
+    query = select(*raw).where(Ticket.received_at >= start, Ticket.received_at < end)
+    rows = session.connection().execute(query).all()  # rows of the driver: objects would cost as much again
     values = zip(*rows, strict=True) if rows else [()] * len(LIFE)
-    return pl.DataFrame([_series(name, column) for name, column in zip(LIFE, values, strict=True)])
+    found = pl.DataFrame([_series(name, column) for name, column in zip(LIFE, values, strict=True)])
+    return found.sort("ticket_id")
 
 
 def make_report(
@@ -88,12 +89,14 @@ def make_report(
     measure: datetime | None = None, feedback: FeedbackFigures | None = None,
 ) -> Report:  # fmt: skip
     """Compute the report; `customers`: month, region, customers, or empty."""
-    monthly = indicators(tickets, customers, ("month",), zone)
-    counted = monthly.select(pl.col("month").alias("period"), pl.col("closed_timely").alias("hits"), "closed")
+    rows = judged(tickets, zone)
+    by = {name: grouped(rows, customers, (name,)) for name in DIMENSIONS}
+    counted = by["month"].select(
+        pl.col("month").alias("period"), pl.col("closed_timely").alias("hits"), "closed"
+    )
     overdue = tickets.filter(pl.col("timely") == False)["overdue_reason"]  # noqa: E712 - null is not late
     return Report(
-        start, end, goal,
-        {name: indicators(tickets, customers, (name,), zone) for name in DIMENSIONS},
+        start, end, goal, by,
         pareto(overdue),
         control_chart(counted.rename({"closed": "total"}), goal),
         _change(tickets, start, end, measure), feedback,

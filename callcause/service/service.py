@@ -14,6 +14,7 @@ from callcause.loop.effect_desk import EffectDesk
 from callcause.loop.housekeeping import Housekeeping
 from callcause.loop.incident_desk import IncidentDesk
 from callcause.loop.precision import Standing
+from callcause.loop.report_desk import ReportDesk
 from callcause.loop.vault import Vault
 from callcause.loop.warning_desk import WarningDesk
 from callcause.loop.work_notice import WorkNoticeDesk
@@ -94,6 +95,7 @@ class Service:
         self.incidents = IncidentDesk(database, self.sink, settings.loop)
         self.warnings = WarningDesk(database, settings.warnings, settings.loop.calendar.zone, self.targets)
         self.work_notices = WorkNoticeDesk(database, self.sink, settings.loop, self.targets)
+        self.reports = ReportDesk(database, settings.loop.calendar.zone)
         self.vault = Vault(database, settings.vault)
         self.housekeeping = Housekeeping(
             database, settings.loop.retention, settings.retention, self.sink.retain
@@ -127,6 +129,7 @@ class Service:
         self._task(self.warnings.run(self.stopping), "warnings")
         self._task(self.work_notices.run(self.stopping), "notices of planned work")
         self._task(self.standing.run(self.stopping), "standing")
+        self._task(self.reports.run(self.stopping), "reports")
         self._task(self.housekeeping.run(self.stopping), "housekeeping")
         self._task(self.hub.run(self.stopping), "hub")
         for source in self.make_sources():

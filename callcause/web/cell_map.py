@@ -34,7 +34,7 @@ MARK = Markup(
 @router.get("/ui/map")
 async def map_page(request: Request, who: Viewer) -> Response:
     """Draw the map; the cells with most complaints stand in a table below it too."""
-    kept = kept_of(request)
+    kept = kept_of(request.app)
     found = await ask(
         request,
         lambda store: kept.get("map", store.version("cell", "ticket"), lambda: drawn(_cells(store))),

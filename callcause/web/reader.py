@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
-from fastapi import Request
+from fastapi import FastAPI, Request
 
 from callcause.service.problem import Problem
 from callcause.service.service import Service
@@ -26,9 +26,9 @@ def service_of(request: Request) -> Service:
     return found
 
 
-def kept_of(request: Request) -> Kept:
-    """Return the answers that this application keeps."""
-    state = request.app.state
+def kept_of(application: FastAPI) -> Kept:
+    """Return the answers that an application keeps."""
+    state = application.state
     if not hasattr(state, "web_kept"):
         state.web_kept = Kept()
     found: Kept = state.web_kept

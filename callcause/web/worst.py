@@ -11,6 +11,7 @@ from callcause.service.authentication import Principal
 from callcause.service.problem import Problem
 from callcause.service.settings import Role
 from callcause.web.cell import read_moment
+from callcause.web.kept import Kept
 from callcause.web.page import PageRoute, render
 from callcause.web.reader import ask, catalogue, kept_of
 from callcause.web.session import sees
@@ -36,18 +37,19 @@ async def worst(request: Request, who: Viewer, kpi: str = USUAL, at: str | None 
     names = [one for one in known.cell_ids if "." not in one]
     if kpi not in names:
         raise Problem(404, "no KPI of cells has this name", hint=did_you_mean(kpi, names))
-    kept = kept_of(request)
-
-    def read(store: Store) -> dict[str, Any]:
-        hour = moment or store.newest_hour()
-        if hour is None:
-            return {"at": None, "rows": [], "counts": {}}
-        hour = hour.replace(minute=0, second=0, microsecond=0)
-        question = ("worst", kpi, hour)
-        return kept.get(question, store.version(HOURLY), lambda: worst_list(store, kpi, hour))
-
-    found = await ask(request, read)
+    kept = kept_of(request.app)
+    found = await ask(request, lambda store: newest_list(store, kept, kpi, moment))
     return render(request, "worst.html.j2", kpi=kpi, kpis=[known.kpi(name) for name in names], **found)
+
+
+def newest_list(store: Store, kept: Kept, kpi: str, moment: datetime | None = None) -> dict[str, Any]:
+    """Give the list of the hour of a moment, else of the newest; made anew where hours came or changed."""
+    hour = moment or store.newest_hour()
+    if hour is None:
+        return {"at": None, "rows": [], "counts": {}}
+    hour = hour.replace(minute=0, second=0, microsecond=0)
+    question = ("worst", kpi, hour)
+    return kept.get(question, store.version(HOURLY), lambda: worst_list(store, kpi, hour))
 
 
 def worst_list(store: Store, kpi: str, hour: datetime, top: int = TOP) -> dict[str, Any]:
