@@ -23,8 +23,13 @@ HOUR = datetime(2024, 3, 6, 9, tzinfo=UTC)
 
 
 def _service(path: Path) -> Any:
-    stopping = asyncio.Event()
-    return SimpleNamespace(configuration=SimpleNamespace(store=SimpleNamespace(path=path)), stopping=stopping)
+    async def now() -> None:
+        """Make a report."""
+
+    configuration = SimpleNamespace(store=SimpleNamespace(path=path))
+    return SimpleNamespace(
+        configuration=configuration, stopping=asyncio.Event(), reports=SimpleNamespace(now=now)
+    )
 
 
 def _one_hour() -> pl.DataFrame:
