@@ -21,8 +21,8 @@ from callcause.simulator.topology import Network
 
 Grid = NDArray[Any]
 NETWORK = "network"
-REST = 400
-"""Cells of the network that are not simulated one by one; they are like the median of those that are."""
+REST = 2000
+"""Cells of the operator that are not simulated, with nodes of their own: like the median of those that are."""
 ORIGINATING = 0.52
 SLICES_OF_CALL = 17.0
 """Voice slices of 5 s in a mean call."""
@@ -60,15 +60,18 @@ def network_samples(network: Network, state: State, rng: np.random.Generator) ->
 
 def _of_cells(state: State, quantity: str) -> Grid:
     """Mean over the whole network of a quantity of cells, hour by hour."""
-    grid = np.clip(state.cell[quantity], 0.0, 1.0)
-    rest = REST * np.median(grid, axis=0)
-    return np.asarray((grid.sum(axis=0) + rest) / (len(grid) + REST), dtype=np.float64)
+    return _with_rest(state.cell[quantity], len(state.cell[quantity]))
 
 
 def _of_nodes(network: Network, state: State, quantity: str, node_type: str) -> Grid:
-    """Mean over the nodes of a type: all of them are simulated."""
-    grid = np.clip(state.node[quantity][network.of_type(node_type)], 0.0, 1.0)
-    return np.asarray(grid.mean(axis=0), dtype=np.float64)
+    """Mean over the nodes of a type, each by the cells that it serves."""
+    return _with_rest(state.node[quantity][network.of_type(node_type)], network.size)
+
+
+def _with_rest(grid: Grid, cells: int) -> Grid:
+    share = np.clip(grid, 0.0, 1.0)
+    rest = REST * np.median(share)  # over all hours: the other nodes and cells have no part in a fault
+    return np.asarray((cells * share.mean(axis=0) + rest) / (cells + REST), dtype=np.float64)
 
 
 def _share(total: Grid, chance: Grid | float, rng: np.random.Generator) -> tuple[Grid, Grid, Grid]:
