@@ -103,15 +103,15 @@ def _word(data, at):  # type: ignore[no-untyped-def]
 
 @_compiled(inline="always")
 def _leading_digits(word):  # type: ignore[no-untyped-def]
-    """How many bytes of a word are digits before the first that is none."""
+    """Count the digits at the beginning of a word."""
     bits = word ^ _ZEROS
     others = ((bits + _ABOVE_NINE) | bits) & _HIGHEST_BITS
-    return np.int64(trailing_zeros(others)) >> 3
+    return np.int64(trailing_zeros(others)) >> 3  # type: ignore[call-arg]
 
 
 @_compiled(inline="always")
 def _of_digits(word, digits):  # type: ignore[no-untyped-def]
-    """The number that the first 1 to 8 bytes of a word are the digits of, without a loop over them."""
+    """Return the number that the first 1 to 8 bytes of a word write, without a loop over them."""
     pairs = (word ^ _ZEROS) << (_WHOLE - _EIGHT * np.uint64(digits))
     pairs = pairs * _TEN + (pairs >> _EIGHT)
     high = ((pairs >> _SIXTEEN) & _EVEN_PAIRS) * _SECOND_PAIRS
