@@ -138,7 +138,10 @@ class LoopDesk:
 
         def work(session: Session, step: Step) -> Answer:
             now = utc_now()
-            answers = [self._one_of_many(session, *one, step, now) for one in tickets]
+            answers = self._all_at_once(session, tickets, step, now)
+            if answers is None:  # one is refused: now each for itself
+                step.counts.clear()
+                answers = [self._one_of_many(session, *one, step, now) for one in tickets]
             done = [one["id"] for one in answers if one["done"]]
             append(session, now, step.who, "ticket.dispatch_many", f"{len(done)} tickets", {"tickets": done})
             return {"tickets": answers, "done": len(done), "refused": len(answers) - len(done)}
@@ -234,6 +237,22 @@ class LoopDesk:
     def _question(self, row: Ticket, result: Result) -> str | None:
         found = closed_questions(result.contract["causes"], self._runbooks(), row.told)
         return found[0].field if found else None
+
+    def _all_at_once(
+        self, session: Session, tickets: Sequence[tuple[str, int | None]], step: Step, now: datetime
+    ) -> list[Answer] | None:
+        """Dispatch all of them, which costs a third of one after the other; None where one is refused."""
+        ids = [name for name, _ in tickets]
+        try:
+            with session.begin_nested(), session.no_autoflush:
+                rows = steps.tickets_of(session, ids)
+                pauses = steps.pauses_of_all(session, ids)
+                for name, version in tickets:
+                    steps.check_version(rows.get(name), version)
+                    steps.hand_on(session, rows[name], step, now, self.settings, pauses.get(name, []))
+        except (LoopError, StaleVersion):
+            return None
+        return [{"id": n, "done": True, "holder": rows[n].holder, "version": rows[n].version} for n in ids]
 
     def _one_of_many(
         self, session: Session, ticket_id: str, version: int | None, step: Step, now: datetime

@@ -63,12 +63,21 @@ class Step:
 
 def ticket_of(session: Session, ticket_id: str, version: int | None) -> Ticket:
     """Return the ticket to change; LoopError `unknown_ticket`, StaleVersion where it moved on."""
-    row = session.get(Ticket, ticket_id)
+    return check_version(session.get(Ticket, ticket_id), version)
+
+
+def check_version(row: Ticket | None, version: int | None) -> Ticket:
+    """Return the ticket; LoopError where there is none, StaleVersion where it moved on."""
     if row is None:
         raise LoopError("unknown_ticket", "no such ticket", key="ticket")
     if version is not None and row.version != version:
         raise StaleVersion(f"the ticket is at version {row.version}, not {version}: read it again")
     return row
+
+
+def tickets_of(session: Session, ids: Sequence[str]) -> dict[str, Ticket]:
+    """Return those of the tickets that there are, by their ids."""
+    return {row.id: row for row in session.scalars(select(Ticket).where(Ticket.id.in_(ids)))}
 
 
 def pauses_of(session: Session, ticket_id: str) -> list[Pause]:
@@ -77,20 +86,35 @@ def pauses_of(session: Session, ticket_id: str) -> list[Pause]:
     return [Pause(start, end) for start, end in session.execute(query)]
 
 
-def take(session: Session, row: Ticket, step: Step, now: datetime, settings: LoopSettings) -> None:
-    """Move a ticket; LoopError says which rule forbids it, and nothing is changed then."""
+def pauses_of_all(session: Session, ids: Sequence[str]) -> dict[str, list[Pause]]:
+    """Return the times of waiting for the customer by ticket; one that never waited is not in it."""
+    query = select(TicketPause.ticket_id, TicketPause.start, TicketPause.end)
+    found: dict[str, list[Pause]] = {}
+    for name, start, end in session.execute(query.where(TicketPause.ticket_id.in_(ids))):
+        found.setdefault(name, []).append(Pause(start, end))
+    return found
+
+
+def take(
+    session: Session, row: Ticket, step: Step, now: datetime, settings: LoopSettings,
+    known: Sequence[Pause] | None = None,
+) -> None:  # fmt: skip
+    """Move a ticket; LoopError says which rule forbids it, and nothing is changed then.
+
+    `known`: its times of waiting, where they were read for many tickets at once.
+    """
     was = parse_state(row.state)
     _record(row, step)
     parent = _parent(session, row, step)
     closed = parent is not None and parent.state == INCIDENT_CLOSED
     target = step.department or _usual_department(row, step, settings)
     check_step(standing(row, step.parent, parent_closed=closed), step.to, why=step.why, department=target)
-    end_wait(session, row, now)
+    waited = end_wait(session, row, now)
     _move(row, was, step, target, now, settings)
     row.state = step.to
     event(session, row, was, step.to, step.who, step.why, now, target)
     judge(row)
-    pauses = pauses_of(session, row.id)
+    pauses = pauses_of(session, row.id) if known is None or waited else known
     if step.to is State.CLOSED:
         _finish(row, step, pauses, now, settings)
     set_dues(row, pauses, now, settings)
@@ -229,11 +253,15 @@ def _finish(row: Ticket, step: Step, pauses: Sequence[Pause], now: datetime, set
     step.counts.append(("callcause_tickets_closed_total", labels))
 
 
-def hand_on(session: Session, row: Ticket, step: Step, now: datetime, settings: LoopSettings) -> None:
+def hand_on(
+    session: Session, row: Ticket, step: Step, now: datetime, settings: LoopSettings,
+    known: Sequence[Pause] | None = None,
+) -> None:  # fmt: skip
     """Dispatch from entered too, where a diagnosis stands: it is diagnosed first, as an event of its own."""
+    waited = row.waiting_since is not None
     if row.state == State.ENTERED and row.verdict is not None:
-        take(session, row, Step(State.DIAGNOSED, step.who, "the diagnosis stands"), now, settings)
-    take(session, row, step, now, settings)
+        take(session, row, Step(State.DIAGNOSED, step.who, "the diagnosis stands"), now, settings, known)
+    take(session, row, step, now, settings, None if waited else known)
 
 
 def with_department(row: Ticket) -> bool:
