@@ -22,7 +22,7 @@ from callcause.simulator.topology import Network
 Grid = NDArray[Any]
 NETWORK = "network"
 REST = 2000
-"""Cells of the operator that are not simulated, with nodes of their own: like the median of those that are."""
+"""Cells of the operator that are not simulated, with nodes of their own: like the median of the others."""
 ORIGINATING = 0.52
 SLICES_OF_CALL = 17.0
 """Voice slices of 5 s in a mean call."""
