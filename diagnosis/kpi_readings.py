@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
+from functools import partial, reduce
 
 import polars as pl
 
@@ -101,27 +102,8 @@ def _answers(work: Workspace, column: str, ids: list[str]) -> pl.DataFrame:
 
 def _place_reading(work: Workspace, kpi: Kpi, entities: list[str], answers: dict[str, pl.DataFrame]) -> None:
     """Add the columns of one KPI from the worst of the entities that have a value."""
-    if len(entities) == 1:
-        answer = answers[entities[0]]
-        picked = answer.select(pl.col("entity"), *(_part(answer, kpi.id, part) for part in _PARTS))
-    else:
-        sign = -1.0 if kpi.better == "up" else 1.0
-        stacked = pl.concat(
-            [
-                a.with_row_index(ROW).select(
-                    ROW, "entity", *(_part(a, kpi.id, part) for part in _PARTS), rank=pl.lit(i)
-                )
-                for i, a in enumerate(answers[e] for e in entities)
-            ]
-        )
-        picked = (
-            stacked.with_columns(
-                worth=pl.col(kpi.id).fill_nan(None) * sign, known=pl.col("entity").is_not_null()
-            )
-            .sort(ROW, "worth", "known", "rank", descending=[False, True, True, False], nulls_last=True)
-            .unique(ROW, keep="first", maintain_order=True)
-            .drop(ROW, "worth", "known", "rank")
-        )
+    parts = [_parts_of(answers[entity], kpi.id) for entity in entities]
+    picked = reduce(partial(_worse, kpi), parts)
     lacking = {"cell": "no_cell", "gsm_cell": "no_2g_cell"}.get(entities[0], "no_node")
     why = (
         pl.when(pl.col("entity").is_null())
@@ -134,6 +116,25 @@ def _place_reading(work: Workspace, kpi: Kpi, entities: list[str], answers: dict
         pl.col("entity").alias(f"{kpi.id}__entity"),
     ).drop("entity")
     work.frame = work.frame.hstack(picked)
+
+
+def _parts_of(answer: pl.DataFrame, kpi_id: str) -> pl.DataFrame:
+    """Entity and readings of one KPI, row-aligned."""
+    return answer.select(pl.col("entity"), *(_part(answer, kpi_id, part) for part in _PARTS))
+
+
+def _worse(kpi: Kpi, first: pl.DataFrame, second: pl.DataFrame) -> pl.DataFrame:
+    """Take from each row the worse of two readings; one with a value, then a known entity, goes first."""
+    if second["entity"].null_count() == second.height:
+        return first
+    sign = -1.0 if kpi.better == "up" else 1.0
+    mine, other = (frame[kpi.id].fill_nan(None) * sign for frame in (first, second))
+    worse = (mine.is_null() & other.is_not_null()) | (other > mine).fill_null(value=False)
+    known = first["entity"].is_null() & second["entity"].is_not_null()
+    taken = worse | (known & ((mine == other) | (mine.is_null() & other.is_null())).fill_null(value=False))
+    if not taken.any():
+        return first
+    return pl.DataFrame([second[name].zip_with(taken, first[name]) for name in first.columns])
 
 
 def _part(answer: pl.DataFrame, kpi_id: str, part: str) -> pl.Expr:

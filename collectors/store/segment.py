@@ -70,7 +70,7 @@ class Aside:
         path = self.path()
         as_text(frame).write_parquet(
             path,
-            compression="lz4" if fast else "zstd",
+            compression="uncompressed" if fast else "zstd",  # repeated values are numbered in any case
             compression_level=None if fast else 1,
             statistics=True,
             row_group_size=row_group,
