@@ -10,7 +10,7 @@ from collectors.compiled import compiled
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 _INT32 = 2.0**31
-_TILE = 8  # rows whose values are written into a column together: a cache line of the table
+_TILE = 64  # rows whose values are written into a column together: few cache lines of the table at a time
 
 
 @compiled()
@@ -45,6 +45,24 @@ def fill(
                 elif there != value:
                     conflicts += 1
     return conflicts
+
+
+@compiled()
+def lay(
+    table: Floats, values: Floats, source: Indices, target: Indices, first: int, no_values: Floats
+) -> None:
+    """Put `values[row, source[i]]` into `table[target[i], first + row]`, whatever stood there."""
+    rows = values.shape[0]
+    for start in range(0, rows, _TILE):
+        end = min(rows, start + _TILE)
+        for i in range(source.size):
+            column, to = source[i], target[i]
+            for row in range(start, end):
+                table[to, first + row] = values[row, column]
+            if no_values.size:
+                for row in range(first + start, first + end):
+                    if _among(table[to, row], no_values):
+                        table[to, row] = np.nan
 
 
 @compiled()
@@ -85,22 +103,29 @@ def any_known(values: Floats, no_values: Floats) -> bool:
 
 
 @compiled()
-def filled(table: Floats) -> tuple[Indices, NDArray[np.bool_], NDArray[np.bool_]]:
-    """Values of each column of a table (columns, rows), columns that are all Int32, rows that have any."""
+def filled(table: Floats) -> tuple[Indices, NDArray[np.bool_]]:
+    """Values of each column of a table (columns, rows), and columns that are all Int32."""
     columns = np.zeros(table.shape[0], np.int64)
     whole = np.zeros(table.shape[0], np.bool_)
-    rows = np.zeros(table.shape[1], np.bool_)
     for column in range(table.shape[0]):
         count = whole_count = 0
         for row in range(table.shape[1]):
             value = table[column, row]
-            there = value == value
-            count += there
-            rows[row] |= there
-            whole_count += abs(value) < _INT32 and value == np.floor(value)
+            count += value == value
+            whole_count += (abs(value) < _INT32) & (value == np.floor(value))
         columns[column] = count
         whole[column] = whole_count == table.shape[1]
-    return columns, whole, rows
+    return columns, whole
+
+
+@compiled()
+def some(table: Floats) -> NDArray[np.bool_]:
+    """Rows of a table (columns, rows) that have a value."""
+    found = np.zeros(table.shape[1], np.bool_)
+    for column in range(table.shape[0]):
+        for row in range(table.shape[1]):
+            found[row] |= table[column, row] == table[column, row]
+    return found
 
 
 @compiled()

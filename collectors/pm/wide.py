@@ -58,21 +58,29 @@ class WideTable:
         The first value by name of the job stands; returns how many others differ. `objects`: how many there
         are by now.
         """
-        codes = [part.period * objects + part.objects for part in parts]
-        rows, row_of = _distinct(np.concatenate(codes))
+        rows, places = _places(parts, objects)
         self._make_room([name for part in parts for name in part.names], len(rows))
-        first = self.rows
-        self._values[: len(self._column_of), first : first + len(rows)] = np.nan
-        ends = np.cumsum([len(some) for some in codes])
-        places = np.split(row_of + first, ends[:-1])
+        new = slice(self.rows, self.rows + len(rows))
+        empty = np.ones(len(self._column_of), np.bool_)
         conflicts = 0
         for at in sorted(range(len(parts)), key=lambda at: parts[at].job):
-            part = parts[at]
+            part, row_of = parts[at], places[at]
             target = np.array([self._column_of[name] for name in part.names], dtype=np.int64)
+            first_here = target[empty[target]]
+            empty[target] = False
+            if (
+                row_of is None
+                and not part.suspect.size
+                and len(first_here) == len(part.names) == len(set(part.names))
+            ):
+                table.lay(self._values, part.values, part.columns, target, self.rows, self._chosen.no_values)
+                continue
+            self._values[first_here, new] = np.nan
             conflicts += table.fill(
-                self._values, part.values, part.suspect, part.columns, target, places[at],
-                self._chosen.no_values,
+                self._values, part.values, part.suspect, part.columns, target,
+                self.rows + (np.arange(len(rows)) if row_of is None else row_of), self._chosen.no_values,
             )  # fmt: skip
+        self._values[np.flatnonzero(empty), new] = np.nan
         self._periods.append(rows // objects)
         self._objects.append(rows % objects)
         self.rows += len(rows)
@@ -104,7 +112,8 @@ class WideTable:
         A column of whole numbers is Int32, any other Float64.
         """
         values = self._values[: len(self._column_of), : self.rows]
-        counts, whole, some = table.filled(values)
+        counts, whole = table.filled(values)
+        some = None if (counts == self.rows).any() else table.some(values)
         frame: pl.DataFrame | None = None
         found = []
         for target in self._chosen.targets(self._column_of):
@@ -118,7 +127,7 @@ class WideTable:
             if column.null_count() < self.rows:
                 found.append(column)
         if frame is None:
-            return found, None if some.all() else pl.Series(some)
+            return found, None if some is None or some.all() else pl.Series(some)
         any_value = pl.DataFrame(found).select(pl.any_horizontal(pl.all().is_not_null())) if found else None
         return found, None if any_value is None else any_value.to_series()
 
@@ -126,14 +135,29 @@ class WideTable:
         at = self._column_of[name]
         values = self._values[at, : self.rows]
         if narrow:
-            return pl.Series(alias, table.narrowed(values))
-        numbers = pa.array(values.copy(), from_pandas=bool(counts[at] < self.rows))
+            numbers = pa.array(table.narrowed(values))
+        else:
+            numbers = pa.array(values.copy(), from_pandas=bool(counts[at] < self.rows))
         found = pl.from_arrow(numbers)
         assert isinstance(found, pl.Series)  # noqa: S101 - an array, not a table
         return found.alias(alias)
 
     def _frame(self, counts: Indices) -> pl.DataFrame:
         return pl.DataFrame([self._series(name, name, counts) for name in self._column_of])
+
+
+def _places(parts: Sequence[Part], objects: int) -> tuple[Indices, list[Indices | None]]:
+    """Give the rows of parts as period * objects + object, ascending; and the row of each line of a part.
+
+    None is for a part that has all rows in order.
+    """
+    one = parts[0]
+    alike = all(part.objects is one.objects and part.period == one.period for part in parts)
+    if alike and (one.objects[1:] > one.objects[:-1]).all():
+        return one.period * objects + one.objects, [None] * len(parts)
+    codes = [part.period * objects + part.objects for part in parts]
+    rows, row_of = _distinct(np.concatenate(codes))
+    return rows, list(np.split(row_of, np.cumsum([len(some) for some in codes])[:-1]))
 
 
 def _distinct(codes: Indices) -> tuple[Indices, Indices]:
