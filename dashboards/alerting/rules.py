@@ -212,10 +212,12 @@ def _late_or_wrong() -> list[Alert]:
     return [
         Alert(
             "CallcauseTicketsOverdue",
-            "sum by (clock, department, region) (callcause_tickets_overdue) > 0",
+            # The label `department` is whom the alert is for: who holds the tickets needs another one.
+            "label_replace(sum by (clock, department, region) (callcause_tickets_overdue),"
+            ' "holder", "$1", "department", "(.*)") > 0',
             "warning",
             DESK,
-            Title("Overdue tickets at {{ $labels.department }}", "{{ $labels.department }} 存在超时工单"),
+            Title("Overdue tickets at {{ $labels.holder }}", "{{ $labels.holder }} 存在超时工单"),
             Title(
                 "{{ $value }} tickets are past the {{ $labels.clock }} clock.",
                 "{{ $value }} 张工单超过 {{ $labels.clock }} 时限。",

@@ -152,6 +152,29 @@ def test_every_alert_fires_and_stays_quiet(tmp_path: Path) -> None:
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
 
 
+def test_two_departments_that_are_late_are_two_alerts(tmp_path: Path) -> None:
+    (tmp_path / "rules.yaml").write_text(rule_file(CATALOGUE), encoding="utf-8")
+    series = {
+        f'callcause_tickets_overdue{{clock="reply", department="{name}", region="R1"}}': "2x90"
+        for name in ("IMS core", "Transport")
+    }
+    expr = 'count by (department, holder) (ALERTS{alertname="CallcauseTicketsOverdue", alertstate="firing"})'
+    expected = [
+        {"labels": f'{{department="Front office", holder="{name}"}}', "value": 1}
+        for name in ("IMS core", "Transport")
+    ]
+    test = {
+        "interval": "5m",
+        "input_series": [{"series": name, "values": values} for name, values in series.items()],
+        "promql_expr_test": [{"expr": expr, "eval_time": "100m", "exp_samples": expected}],
+    }
+    content = {"rule_files": ["rules.yaml"], "evaluation_interval": "5m", "tests": [test]}
+    (tmp_path / "tests.yaml").write_text(yaml.safe_dump(content, width=1000), encoding="utf-8")
+    command = [tool("promtool"), "test", "rules", "tests.yaml"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=240)
+    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
+
+
 def test_no_alert_is_without_both_cases() -> None:
     both = {name: {fires for alert, _, _, fires in cases() if alert == name} for name in ALERTS}
     assert [name for name, found in both.items() if found != {True, False}] == []
