@@ -41,7 +41,7 @@ loop: .venv/.dev
 
 # Every query of boards and rules, asked of a real Prometheus that watches a real service of a simulated network.
 boards-live: .venv/.dev
-	$(BIN)/python tests/grafana/boards_live.py
+	$(BIN)/pytest -n 0 tests/grafana/test_grafana_living.py
 
 evaluate: .venv/.dev
 	$(BIN)/python -m bench.accuracy

@@ -11,13 +11,14 @@ import numpy as np
 from callcause.simulator.state import State
 
 END_OF_LTE: dict[str, float] = {
-    "coverage_loss_db": 22.0,
+    "coverage_loss_db": 32.0,
     "uplink_loss_db": 14.0,
     "srvcc_share": 0.7,
     "srvcc_fail": 0.16,
     "reestablish": 0.09,
     "reestablish_fail": 0.16,
     "drop": 0.02,
+    "qci1_fail": 0.05,
     "ul_loss": 9.0,
     "dl_loss": 9.0,
     "gsm_loss_db": 6.0,

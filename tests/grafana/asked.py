@@ -18,7 +18,7 @@ from dashboards.grafana.document import document
 Ask = Callable[..., httpx.Response]
 _SELECTOR = re.compile(r"\b((?:\w+:)?callcause_[a-z0-9_]+(?::\w+)?)(\{[^{}]*\})?")
 _LABEL_VALUES = re.compile(r"label_values\((?P<selector>.+), *(?P<label>\w+)\)$")
-_VARIABLE = re.compile(r"\$\{?(\w+)\}?")
+_VARIABLE = re.compile(r"\$\{?([a-z_]\w*)\}?")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,10 +32,14 @@ class Asked:
 
 
 def of_boards(catalogue: Catalogue, ask: Ask) -> Iterator[Asked]:
-    """Queries of every panel and annotation in the JSON of every board; its variables are asked first."""
+    """Queries of every variable, panel and annotation in the JSON of every board."""
     for board in all_boards(catalogue):
         made = document(board)
         values = {one["name"]: values_of(one, ask) for one in _variables(made)}
+        for one in _variables(made):
+            found = _label_values(one)
+            expr = f"count by ({found['label']}) ({found['selector']})"
+            yield Asked(f"{board.name}: variable {one['name']}", expr)
         for panel in made["panels"]:
             for target in panel.get("targets", []):
                 yield Asked(f"{board.name}: {panel['title']}", target["expr"], variables=values)
@@ -50,12 +54,17 @@ def _variables(made: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 def values_of(variable: Mapping[str, Any], ask: Ask) -> list[str]:
     """Values that Grafana would offer, the value for all of them first where there is one."""
-    found = _LABEL_VALUES.match(variable["query"]["query"])
-    assert found, f"not a query of label values: {variable['query']}"
+    found = _label_values(variable)
     answer = ask(f"label/{found['label']}/values", **{"match[]": found["selector"]}).json()
     assert answer["status"] == "success", answer
     offered = [value for value in answer["data"] if value]
     return [variable["allValue"], *offered] if variable.get("includeAll") and offered else offered
+
+
+def _label_values(variable: Mapping[str, Any]) -> re.Match[str]:
+    found = _LABEL_VALUES.match(variable["query"]["query"])
+    assert found, f"not a query of label values: {variable['query']}"
+    return found
 
 
 def of_rules(catalogue: Catalogue) -> Iterator[Asked]:
@@ -98,7 +107,7 @@ def _wrong(expr: str, whole: bool, ask: Ask) -> str:
     if told:
         return told
     for metric, selector in _SELECTOR.findall(expr):
-        told, series = ("", [1]) if metric + selector == expr else _answer(metric + selector, ask)
+        told, series = _answer(metric + selector, ask)
         if told or not series:
             known = _answer(metric, ask)[1]
             return told or (f"nothing for {metric}{selector}" if known else f"unknown metric {metric}")

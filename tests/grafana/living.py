@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 import socket
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -12,19 +13,26 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 import yaml
-from service.conftest import ServiceProcess, ready, wait_until
+from service.conftest import KEY, ServiceProcess, ready, wait_until
 
 from callcause.simulator import simulate
 from callcause.simulator.period import Period
+from collectors.ingest import ingest
 from collectors.kpi.catalogue import load_catalogue
+from collectors.store import Store
 from dashboards.alerting.rules import rule_file
 
 PATIENCE_S = 240.0
 EVENING = timedelta(hours=20)
 """Of the simulated last day that much is over: its complaints have come, and there is traffic now."""
-CELLS, DAYS, TICKETS, SEED = 24, 9, 90, 7
-MASS, TOLD_AGAIN = 6, 6
+CELLS, DAYS, TICKETS, SEED = 24, 9, 60, 7
+UNUSED_DAYS = range(2, DAYS - 2)
+"""Days that are neither the last nor those that the same hour of the week before lies in."""
+PERIODS = 6
+"""Quarters of an hour that come while the service watches; one in the middle of them is missing."""
+MASS, TOLD_AGAIN, OLD = 6, 6, 2
 MERGE = {"Content-Type": "application/merge-patch+json"}
 CONFIG = """
 [service]
@@ -33,11 +41,13 @@ requests_per_minute = 1000000
 [state]
 patience_s = 60
 [metrics]
-worst_cells = 10
+worst_cells = 40
 [watch]
 again_every_s = 1
 [warnings]
 every_s = 1
+[loop.advisory]
+least = 5
 [[collect.folder]]
 name = "network"
 folder = "in"
@@ -59,9 +69,13 @@ class LivingNetwork:
     def __init__(self, folder: Path) -> None:
         self.now = datetime.now(UTC)
         self._folder = folder
+        self._made = simulated(folder / "made", self.now)
+        newest_periods(self._made / "network/pm", folder / "in", self.now)
+        stored(folder / "data/store", self._made / "network")
         (folder / "callcause.toml").write_text(CONFIG)
         self.process = ServiceProcess(folder, folder / "callcause.toml")
         self.client = self.process.start()
+        self._rows: list[dict[str, Any]] = []
         self.url = ""
 
     @property
@@ -70,23 +84,20 @@ class LivingNetwork:
         return str(self.client.base_url).rstrip("/")
 
     def feed(self) -> None:
-        """Let everything happen that boards and rules are about."""
-        made = simulated(self._folder / "made", self.now)
-        happenings(made / "network", self.now)
-        files = sum(path.is_file() for path in (made / "network").rglob("*"))
-        (made / "network").rename(self._folder / "in/network")
-        wait_until(lambda: self._files() >= files, "all files of the network are taken in", PATIENCE_S)
-        self._history()
-        rows = told(made / "tickets.csv", self.now)
-        self._post(rows)
-        self._handle([row["id"] for row in rows])
-        self._alert(rows[0]["ecgi"])
-
-    def _files(self) -> int:
-        text = self.client.get("/metrics").text
-        return sum(
-            int(float(line.split()[-1])) for line in text.splitlines() if line.startswith("callcause_files{")
+        """Let everything happen that boards and rules are about, as far as the diagnosis of its tickets."""
+        happenings(self._made / "network/inventory", self._folder / "in", self.now)
+        wait_until(
+            lambda: self._value("callcause_missing_periods"), "a missing period is noticed", PATIENCE_S
         )
+        self._history()
+        self._rows = told(self._made / "tickets.csv", self.now)
+        self._post(self._rows)
+        self._alert(next(row["ecgi"] for row in self._rows if "ecgi" in row))
+
+    def _value(self, family: str) -> float:
+        """Sum of a family in `/metrics`."""
+        text = self.client.get("/metrics").text
+        return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith(family))
 
     def _history(self) -> None:
         """Two weeks of quiet days, so that today is a burst."""
@@ -108,24 +119,23 @@ class LivingNetwork:
         )
 
     def _waiting(self, names: Sequence[str]) -> list[str]:
-        lives = [self.client.get(f"/tickets/{name}/life").json() for name in names]
-        return [
-            life.get("id", "")
-            for life in lives
-            if life.get("state") in (None, "received", "entered", "diagnosed")
-        ]
+        """Names of those that were not dispatched; the first one that waits is enough to know."""
+        early = (None, "received", "entered", "diagnosed")
+        return next(([name] for name in reversed(names) if self._life(name).get("state") in early), [])
 
     def _life(self, ticket: str) -> dict[str, Any]:
         found: dict[str, Any] = self.client.get(f"/tickets/{ticket}/life").json()
         return found
 
     def step(self, ticket: str, to: str, **more: Any) -> None:
+        """Take one step of a ticket's life."""
         body = {"to": to, "version": self._life(ticket)["version"], **more}
         answer = self.client.post(f"/tickets/{ticket}/steps", json=body)
         assert answer.status_code == 200, answer.text
 
-    def _handle(self, names: Sequence[str]) -> None:
+    def work(self) -> None:
         """People at work: tickets handed on, escalated, in progress, closed with what really was wrong."""
+        names = [row["id"] for row in self._rows]
         again = [name for name in names if name.startswith("AGAIN-")]
         plain = [name for name in names if not name.startswith(("AGAIN-", "MASS-", "OLD-"))]
         self.step(plain[0], "entered", why="not ours")
@@ -134,8 +144,9 @@ class LivingNetwork:
         self.step(plain[1], "escalated", why="the regulator asks", level=2)
         self.step(plain[2], "accepted")
         self.step(plain[2], "in_progress")
-        for name in (*again, *plain[3:40]):
+        for name in (*again, *plain[3 : len(plain) * 2 // 3]):
             self._close(name)
+        self._remedied(again[0])
 
     def _close(self, ticket: str) -> None:
         causes = self.client.get(f"/tickets/{ticket}").json()["causes"]
@@ -158,6 +169,13 @@ class LivingNetwork:
             return answer.status_code == httpx.codes.OK
 
         wait_until(closed, f"{ticket} is closed", PATIENCE_S)
+
+    def _remedied(self, ticket: str) -> None:
+        """Say when the cause was removed: its checks will be run again."""
+        cause = self.client.get(f"/tickets/{ticket}").json()["causes"][0]["id"]
+        body = {"confirmed_cause": cause, "remedied_at": self.now.isoformat()}
+        answer = self.client.post(f"/tickets/{ticket}/feedback", json=body)
+        assert answer.status_code == 200, answer.text
 
     def _alert(self, cell: str) -> None:
         labels = {
@@ -182,27 +200,67 @@ class LivingNetwork:
 
     def ask(self, path: str, **params: str) -> httpx.Response:
         """Ask Prometheus."""
-        return httpx.get(f"{self.url}/api/v1/{path}", params=params, timeout=60)
+        return self._prometheus.get(f"/api/v1/{path}", params=params)
+
+    def watched(self, url: str) -> None:
+        """Let a Prometheus scrape before people begin to work, so that their work is an increase."""
+        self.url = url
+        self._prometheus = httpx.Client(base_url=url, timeout=60)
+        known = "callcause_tickets_closed_total"
+        wait_until(lambda: self.ask("query", query=known).json()["data"]["result"], "scraped", PATIENCE_S)
 
     def end(self) -> None:
+        """End the service and the clients."""
+        if self.url:
+            self._prometheus.close()
         self.client.close()
         self.process.stop()
         self.process.kill()
 
 
 def simulated(folder: Path, now: datetime) -> Path:
-    """A small network whose last day is on, with complaints of every category."""
+    """A small network whose last day is on, with complaints of every category; only the days that count."""
     hour = now.replace(minute=0, second=0, microsecond=0)
     start = hour - timedelta(days=DAYS - 1) - EVENING
-    simulate(folder, cells=CELLS, days=DAYS, tickets=TICKETS, seed=SEED, period=Period(start, DAYS))
+    period = Period(start, DAYS)
+    simulate(folder, CELLS, DAYS, TICKETS, SEED, period, variant="strained")
+    for day in UNUSED_DAYS:
+        for unread in (folder / "network/pm").glob(f"*/{day:02d}"):
+            shutil.rmtree(unread)
+        for table in (folder / "network/samples").glob(f"cell_kpi*_{day:02d}.parquet"):
+            table.unlink()
     return folder
 
 
-def happenings(network: Path, now: datetime) -> None:
+def newest_periods(made: Path, inbox: Path, now: datetime) -> None:
+    """Put the newest PM files of one vendor into the watched folder; those of the hours to come nowhere."""
+    inbox.mkdir()
+    newest = []
+    for path in sorted(made.glob(f"Vendor*/{DAYS - 1:02d}/*")):
+        began = datetime.strptime(path.name[:19], "A%Y%m%d.%H%M%z")
+        if began + timedelta(minutes=15) > now:
+            path.unlink()
+        elif "VendorA" in path.name:
+            newest.append(path)
+    for number, path in enumerate(newest[-PERIODS:]):
+        if number == PERIODS // 2:
+            path.unlink()
+        else:
+            path.rename(inbox / path.name)
+
+
+def stored(store: Path, network: Path) -> None:
+    """Put the network into the store, as `callcause ingest` does before a service is started."""
+    with pytest.MonkeyPatch.context() as patch, Store.open(store) as opened:
+        patch.setenv("CALLCAUSE_PSEUDONYM_KEY", KEY)
+        ingest(opened, [network], processes=1)
+
+
+def happenings(inventory: Path, inbox: Path, now: datetime) -> None:
     """What goes on right now: a node with a critical alarm, and planned work at a cell."""
-    with (network / "inventory/cell.csv").open(encoding="utf-8") as file:
+    with (inventory / "cell.csv").open(encoding="utf-8") as file:
         cell = next(csv.DictReader(file))["ecgi"]
-    with (network / "inventory/node.csv").open(encoding="utf-8") as file:
+    with (inventory / "node.csv").open(encoding="utf-8") as file:
         node = next(csv.DictReader(file))["node_id"]
     began, ends = ((now + timedelta(hours=h)).isoformat() for h in (-1, 5))
     alarm = {
@@ -217,7 +275,7 @@ def happenings(network: Path, now: datetime) -> None:
         "service_affecting": "true", "notice_sent": "true", "status": "in_progress",
     }  # fmt: skip
     for name, row in (("alarm_now", alarm), ("change_now", change)):
-        with (network / f"events/{name}.csv").open("w", encoding="utf-8", newline="") as file:
+        with (inbox / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
             written = csv.DictWriter(file, list(row))
             written.writeheader()
             written.writerow(row)
@@ -235,7 +293,7 @@ def told(path: Path, now: datetime) -> list[dict[str, Any]]:
         {**located[1], "id": f"MASS-{n}", "msisdn": f"861395550000{n}", "received_at": just}
         for n in range(MASS)
     ]
-    late = [{**row, "id": f"OLD-{n}", "received_at": old} for n, row in enumerate(came[2:4])]
+    late = [{**row, "id": f"OLD-{n}", "received_at": old} for n, row in enumerate(came[2 : 2 + OLD])]
     for row in (*again, *mass, *late):
         row.pop("entered_at", None)
     return [*came, *again, *mass, *late]
@@ -246,10 +304,10 @@ def prometheus(folder: Path, service: str) -> Iterator[str]:
     """Debian's Prometheus with the shipped rules; yields its URL."""
     rules = yaml.safe_load(rule_file(load_catalogue(), service))
     for group in rules["groups"]:
-        group["interval"] = "2s"
+        group["interval"] = "4s"
     (folder / "callcause.rules.yaml").write_text(yaml.safe_dump(rules, allow_unicode=True))
     config = {
-        "global": {"scrape_interval": "10s", "scrape_timeout": "10s", "evaluation_interval": "2s"},
+        "global": {"scrape_interval": "5s", "scrape_timeout": "5s", "evaluation_interval": "4s"},
         "scrape_configs": [{"job_name": "callcause", "static_configs": [{"targets": [service[7:]]}]}],
         "rule_files": ["callcause.rules.yaml"],
     }
@@ -278,16 +336,14 @@ def _answers(url: str) -> bool:
 
 @contextmanager
 def living_network(folder: Path) -> Iterator[LivingNetwork]:
-    """Start everything, watch it from the beginning, feed it; ends it all."""
+    """Start everything, feed it, watch what people do; ends it all."""
     network = LivingNetwork(folder)
     try:
         ready(network.client)
+        network.feed()
         with prometheus(folder, network.service) as url:
-            network.url = url
-            wait_until(
-                lambda: network.ask("query", query="callcause_build_info").json()["data"]["result"], "scraped"
-            )
-            network.feed()
+            network.watched(url)
+            network.work()
             yield network
     finally:
         network.end()
