@@ -1,4 +1,4 @@
-"""Nothing empty: every query of boards and rules, asked of a real Prometheus that scrapes a living service."""
+"""Nothing empty: every query of boards and rules, asked of a real Prometheus that scrapes a live service."""
 
 from __future__ import annotations
 
