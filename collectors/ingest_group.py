@@ -39,10 +39,11 @@ class FileGroup:
     """Reads files one by one and writes their rows into `folder`."""
 
     def __init__(
-        self, maps: CounterMaps, matcher: ObjectMatcher, wanted: Collection[str], folder: Path
+        self, maps: CounterMaps, matcher: ObjectMatcher, wanted: Collection[str], folder: Path, size: int = 0
     ) -> None:
+        """`size`: bytes of all files that will be read."""
         self._maps, self._matcher, self._folder = maps, matcher, folder
-        self._wanted = Wanted.of(wanted)
+        self._wanted, self._left = Wanted.of(wanted), size
         self._waiting = self._gathered()
         self._sources: list[SourceFile] = []
         self._stats: dict[int, Counter[str]] = defaultdict(Counter)
@@ -56,6 +57,7 @@ class FileGroup:
 
     def read(self, found: Found, zone: tzinfo) -> None:
         """Read one file; BadFile leaves the group as it was before."""
+        self._left -= found.source.size
         large = _Large(self)
         blocks: list[PmBlock] = []
         try:
@@ -76,7 +78,7 @@ class FileGroup:
             large.take(blocks, found.source.number)
             self._take_over(large)
         else:
-            self._add(blocks, found.source.number)
+            self._add(blocks, found.source)
         self._sources.append(found.source)
 
     def finish(self) -> list[Written]:
@@ -117,8 +119,10 @@ class FileGroup:
         if not any(map(self._waiting.holds_a_value, blocks)):
             raise BadFile("empty_yield", "the file holds no value", file=str(path))
 
-    def _add(self, blocks: list[PmBlock], number: int) -> None:
-        self._waiting.add(blocks, number)
+    def _add(self, blocks: list[PmBlock], source: SourceFile) -> None:
+        values = max(1, sum(block.values.size for block in blocks))
+        more = min(self._left / max(1, source.size), GROUP_VALUES / values)
+        self._waiting.add(blocks, source.number, max(0.0, more))
         if self._waiting.size > GROUP_VALUES:
             self.finish()
 

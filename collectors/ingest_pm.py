@@ -121,7 +121,8 @@ def _work(group: list[Found]) -> ParsedFiles:
 def read_group(group: Sequence[Found], reader: PmReader) -> ParsedFiles:
     """Read a group of files and write their rows into few files aside."""
     done = ParsedFiles()
-    rows = FileGroup(reader.maps, reader.matcher, reader.wanted, reader.folder)
+    size = sum(found.source.size for found in group)
+    rows = FileGroup(reader.maps, reader.matcher, reader.wanted, reader.folder, size)
     for found in group:
         try:
             rows.read(found, ZoneInfo(reader.zone))

@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Final
 from xml.parsers import expat
 
+import numpy as np
+from numpy.typing import NDArray
+
 from callcause_error import did_you_mean
 from collectors.errors import BadFile
 from collectors.pm.block import PmBlock
 from collectors.pm.builder import BlockBuilder, Row
-from collectors.pm.heads import FileHead, OpenInfo, numbers_to
+from collectors.pm.heads import FileHead, OpenInfo, types_of
 from collectors.pm.period import duration_s, instant
 from collectors.pm.source import Limits
 from collectors.pm.value import read_result, read_suspect
@@ -251,13 +254,12 @@ class BlockReader:
             raise self._bad("bad_header", str(error), key=key) from error
 
     def _read_types(self, text: str) -> None:
-        names, info = text.split(), self._info
+        (names, places), info = types_of(text), self._info
         if info is None or self.builder or info.counters:
             for name in names:
                 self._add_type(name, None)
         else:  # the usual case, all at once
-            info.counters = names
-            info.places = dict(zip(numbers_to(len(names)), range(len(names)), strict=True))
+            info.counters, info.places = list(names), dict(places)
 
     def _read_type(self, text: str) -> None:
         self._add_type(text.strip(), self._position)
@@ -361,13 +363,18 @@ class BlockReader:
     def _finish_block(self) -> None:
         assert self.builder is not None  # noqa: S101 - only called with rows
         block = self.builder.build()
-        self._any_value = self._any_value or bool(block.vectors) or bool((block.values == block.values).any())
+        self._any_value = self._any_value or bool(block.vectors) or _holds_a_number(block.values)
         self._ready.append(block)
 
     def _end_info(self) -> None:
         if self.builder and self.builder.rows:
             self._finish_block()
         self.builder = self._info = None
+
+
+def _holds_a_number(values: NDArray[np.float64]) -> bool:
+    """Whether any value is a number; the first row mostly answers it."""
+    return any(not np.isnan(some).all() for some in (values[:1], values[1:]))
 
 
 _ON_START = {

@@ -77,8 +77,8 @@ class Gathered:
         listed = (value for row in block.vectors.values() for value in row)
         return any(not math.isnan(value) and value not in absent for value in listed)
 
-    def add(self, blocks: Iterable[PmBlock], source: int = 0) -> None:
-        """Take in blocks of one file; `source`: its number."""
+    def add(self, blocks: Iterable[PmBlock], source: int = 0, more: float = 0.0) -> None:
+        """Take in blocks of one file; `source`: its number; `more` times as much is still to come."""
         parts: dict[Translation, list[Part]] = {}
         for block in blocks:
             chosen = self._translation(block)
@@ -86,7 +86,7 @@ class Gathered:
         for chosen, some in parts.items():
             if some:
                 wide = self._tables.setdefault(chosen, WideTable(chosen))
-                self._stats[source]["conflicting_values"] += wide.add(some, len(self._objects))
+                self._stats[source]["conflicting_values"] += wide.add(some, len(self._objects), more)
 
     def _parts(self, block: PmBlock, chosen: Translation, source: int) -> Iterator[Part]:
         """Give what stands in wide rows, keep the rest."""

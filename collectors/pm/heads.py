@@ -70,6 +70,7 @@ class OpenInfo:
 
 
 @lru_cache(maxsize=64)
-def numbers_to(count: int) -> tuple[str, ...]:
-    """Return `1` to `count` as text: the `p` of measTypes."""
-    return tuple(str(number) for number in range(1, count + 1))
+def types_of(text: str) -> tuple[tuple[str, ...], dict[str, int]]:
+    """Return the names in a `measTypes` and the column of each `p`; they are the same in every file."""
+    names = tuple(text.split())
+    return names, {str(number): number - 1 for number in range(1, len(names) + 1)}

@@ -8,6 +8,7 @@ processing instruction, the scan gives up and the streaming parser goes on from 
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterator
 from datetime import UTC, tzinfo
 from functools import lru_cache
@@ -56,16 +57,25 @@ def scan_blocks(path: Path, limits: Limits = DEFAULT_LIMITS, zone: tzinfo = UTC)
         yield from islice(stream_blocks(path, limits, zone), done, None)
 
 
+class _Arrays(threading.local):
+    """What the compiled scan fills; used again for every file, and copied before the next rows."""
+
+    def __init__(self) -> None:
+        self.values = np.empty(0)
+        self.names = np.empty((_ROWS, 2), dtype=np.int64)
+        self.suspects = np.empty(_ROWS, dtype=np.bool_)
+        self.texts = np.empty((_TEXTS, 4), dtype=np.int64)
+
+
+_ARRAYS: Final = _Arrays()
+
+
 class _Scan:
-    """The bytes not yet read, and the arrays that the compiled scan fills."""
+    """The bytes not yet read."""
 
     def __init__(self, reader: BlockReader, limits: Limits) -> None:
         self._reader, self._limits = reader, limits
         self._rest = b""
-        self._values = np.empty(0)
-        self._names = np.empty((_ROWS, 2), dtype=np.int64)
-        self._suspects = np.empty(_ROWS, dtype=np.bool_)
-        self._texts = np.empty((_TEXTS, 4), dtype=np.int64)
 
     def feed(self, chunk: bytes) -> Iterator[PmBlock]:
         """Read what is whole, keep the rest for the next chunk."""
@@ -127,19 +137,20 @@ class _Scan:
     ) -> tuple[int, int, int]:
         columns = builder.columns
         room = min(builder.room, _ROWS)
-        if self._values.size < room * columns:
-            self._values = np.empty(room * columns)
-        if len(self._texts) < columns:
-            self._texts = np.empty((columns, 4), dtype=np.int64)
-        values = self._values[: room * columns].reshape(room, columns)
+        mine = _ARRAYS
+        if mine.values.size < room * columns:
+            mine.values = np.empty(room * columns)
+        if len(mine.texts) < columns:
+            mine.texts = np.empty((columns, 4), dtype=np.int64)
+        values = mine.values[: room * columns].reshape(room, columns)
         why, at, rows, texts, lines, beyond_ascii = kernel.scan_rows(
-            octets, at, stop, places, values, self._names, self._suspects, self._texts
+            octets, at, stop, places, values, mine.names, mine.suspects, mine.texts
         )
         if rows:
-            objects = _names(octets, self._names[:rows], beyond_ascii)
+            objects = _names(octets, mine.names[:rows], beyond_ascii)
             kept = values[:rows].copy()
-            vectors = self._read_texts(data, self._texts[:texts].tolist(), kept)
-            builder.add_rows(objects, kept, np.flatnonzero(self._suspects[:rows]).tolist(), vectors)
+            vectors = self._read_texts(data, mine.texts[:texts].tolist(), kept)
+            builder.add_rows(objects, kept, np.flatnonzero(mine.suspects[:rows]).tolist(), vectors)
         self._reader.skipped_lines += lines
         return why, at, rows
 

@@ -66,6 +66,30 @@ def lay(
 
 
 @compiled()
+def lay_whole(
+    table: NDArray[np.int32], values: Floats, source: Indices, target: Indices, first: int, no_values: Floats
+) -> NDArray[np.bool_]:
+    """Do the same with whole numbers; returns for which columns every value is an Int32."""
+    rows = values.shape[0]
+    fits = np.ones(source.size, np.bool_)
+    for start in range(0, rows, _TILE):
+        end = min(rows, start + _TILE)
+        for i in range(source.size):
+            column, to = source[i], target[i]
+            good = True
+            for row in range(start, end):
+                value = values[row, column]
+                number = np.int32(value if abs(value) < _INT32 else 0.5)
+                table[to, first + row] = number
+                good &= number == value
+            if no_values.size:
+                for row in range(start, end):
+                    good &= not _among(values[row, column], no_values)
+            fits[i] &= good
+    return fits
+
+
+@compiled()
 def taken(values: Floats, suspect: NDArray[np.bool_], columns: Indices, no_values: Floats) -> Floats:
     """Return some columns row by row, NaN where there is a no-value or a suspect value."""
     found = np.empty((values.shape[0], columns.size))

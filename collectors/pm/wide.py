@@ -11,16 +11,12 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from collectors.pm import table
+from collectors.pm.columns import Columns
 from collectors.pm.translation import Translation
 
 Indices = NDArray[np.int64]
 Floats = NDArray[np.float64]
 _SPARSE: Final = 8  # codes are looked up in an array that is at most so much larger than they are many
-_FIRST_ROWS: Final = 1024
-_ROOM: Final = (
-    8 << 20
-)  # values that a table has room for once it grows: it is copied once, not at each doubling
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,65 +38,51 @@ class WideTable:
     def __init__(self, chosen: Translation) -> None:
         self._chosen = chosen
         self._column_of: dict[str, int] = {}
-        self._values = np.empty((0, 0))
+        self._columns = Columns()
         self._periods: list[Indices] = []
         self._objects: list[Indices] = []
-        self.rows = 0
+
+    @property
+    def rows(self) -> int:
         """Rows so far."""
+        return self._columns.rows
 
     def clear(self) -> None:
         """Forget all rows."""
-        self._column_of, self._periods, self._objects, self.rows = {}, [], [], 0
+        self._column_of, self._periods, self._objects = {}, [], []
+        self._columns.clear()
 
-    def add(self, parts: Sequence[Part], objects: int) -> int:
+    def add(self, parts: Sequence[Part], objects: int, more: float) -> int:
         """Add the blocks of one file, merged to a row for each object and period.
 
         The first value by name of the job stands; returns how many others differ. `objects`: how many there
-        are by now.
+        are by now; `more` times the rows of this file are still to come.
         """
         rows, places = _places(parts, objects)
-        self._make_room([name for part in parts for name in part.names], len(rows))
-        new = slice(self.rows, self.rows + len(rows))
+        for part in parts:
+            for name in part.names:
+                self._column_of.setdefault(name, len(self._column_of))
+        self._columns.begin(len(self._column_of), len(rows), more)
         empty = np.ones(len(self._column_of), np.bool_)
         conflicts = 0
         for at in sorted(range(len(parts)), key=lambda at: parts[at].job):
-            part, row_of = parts[at], places[at]
-            target = np.array([self._column_of[name] for name in part.names], dtype=np.int64)
-            first_here = target[empty[target]]
+            target = np.array([self._column_of[name] for name in parts[at].names], dtype=np.int64)
+            conflicts += self._put(parts[at], places[at], target, empty[target])
             empty[target] = False
-            if (
-                row_of is None
-                and not part.suspect.size
-                and len(first_here) == len(part.names) == len(set(part.names))
-            ):
-                table.lay(self._values, part.values, part.columns, target, self.rows, self._chosen.no_values)
-                continue
-            self._values[first_here, new] = np.nan
-            conflicts += table.fill(
-                self._values, part.values, part.suspect, part.columns, target,
-                self.rows + (np.arange(len(rows)) if row_of is None else row_of), self._chosen.no_values,
-            )  # fmt: skip
-        self._values[np.flatnonzero(empty), new] = np.nan
+        self._columns.blank(np.flatnonzero(empty))
         self._periods.append(rows // objects)
         self._objects.append(rows % objects)
-        self.rows += len(rows)
         return conflicts
 
-    def _make_room(self, names: Sequence[str], rows: int) -> None:
-        """Add columns that are new, empty in the rows so far, and space for more rows."""
-        before = len(self._column_of)
-        for name in names:
-            self._column_of.setdefault(name, len(self._column_of))
-        columns, space = self._values.shape
-        if len(self._column_of) > columns or self.rows + rows > space:
-            width = max(len(self._column_of), columns)
-            wanted = max(self.rows + rows, _FIRST_ROWS)
-            if wanted > space > 0:
-                wanted = max(wanted, 2 * space, _ROOM // max(1, width))
-            grown = np.empty((width, max(wanted, space)))
-            grown[:before, : self.rows] = self._values[:before, : self.rows]
-            self._values = grown
-        self._values[before : len(self._column_of), : self.rows] = np.nan
+    def _put(self, part: Part, row_of: Indices | None, target: Indices, empty: NDArray[np.bool_]) -> int:
+        """Put a part into its columns; `empty`: those where nothing stands yet in these rows."""
+        no_values = self._chosen.no_values
+        if row_of is None and not part.suspect.size and empty.all() and len(set(part.names)) == len(target):
+            self._columns.lay(part.values, part.columns, target, no_values)
+            return 0
+        row_of = np.arange(len(part.objects)) if row_of is None else row_of
+        self._columns.blank(target[empty])
+        return self._columns.fill(part.values, part.suspect, part.columns, target, row_of, no_values)
 
     def places(self) -> tuple[Indices, Indices]:
         """Return the period and the object of each row."""
@@ -111,9 +93,7 @@ class WideTable:
 
         A column of whole numbers is Int32, any other Float64.
         """
-        values = self._values[: len(self._column_of), : self.rows]
-        counts, whole = table.filled(values)
-        some = None if (counts == self.rows).any() else table.some(values)
+        counts, whole = self._columns.filled()
         frame: pl.DataFrame | None = None
         found = []
         for target in self._chosen.targets(self._column_of):
@@ -127,17 +107,17 @@ class WideTable:
             if column.null_count() < self.rows:
                 found.append(column)
         if frame is None:
-            return found, None if some is None or some.all() else pl.Series(some)
+            some = self._columns.some()
+            return found, None if some is None else pl.Series(some)
         any_value = pl.DataFrame(found).select(pl.any_horizontal(pl.all().is_not_null())) if found else None
         return found, None if any_value is None else any_value.to_series()
 
     def _series(self, name: str, alias: str, counts: Indices, *, narrow: bool = False) -> pl.Series:
         at = self._column_of[name]
-        values = self._values[at, : self.rows]
         if narrow:
-            numbers = pa.array(table.narrowed(values))
+            numbers = pa.array(self._columns.whole(at))
         else:
-            numbers = pa.array(values.copy(), from_pandas=bool(counts[at] < self.rows))
+            numbers = pa.array(self._columns.floats(at), from_pandas=bool(counts[at] < self.rows))
         found = pl.from_arrow(numbers)
         assert isinstance(found, pl.Series)  # noqa: S101 - an array, not a table
         return found.alias(alias)
