@@ -100,15 +100,15 @@ class LivingNetwork:
         return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith(family))
 
     def _history(self) -> None:
-        """Two weeks of quiet days, so that today is a burst."""
+        """A month of quiet days, so that today is a burst; and a warning that a person raises."""
         day = self.now.date()
         regions = ("0871", "0874", "")
         days = [
             {"type": kind, "region": region, "day": (day - timedelta(days=n)).isoformat(), "n": 1}
-            for kind in ("drop", "mos", "access") for region in regions for n in range(1, 15)
+            for kind in ("drop", "mos", "access") for region in regions for n in range(1, 31)
         ]  # fmt: skip
         assert self.client.post("/warnings/history", json=days).status_code == 200
-        told = {"type": "drop", "region": "0871", "text": "many calls end at the ring road"}
+        told = {"type": "mos", "region": "0871", "text": "many hear nothing at the ring road"}
         assert self.client.post("/warnings", json=told).status_code == 201
 
     def _post(self, rows: Sequence[dict[str, Any]]) -> None:
