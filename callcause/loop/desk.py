@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from callcause.loop import course, shown
@@ -228,9 +228,11 @@ class LoopDesk:
         query = select(Ticket.id).where(
             Ticket.customer.in_(names),
             Ticket.received_at >= since,
-            Ticket.received_at <= row.received_at,
+            or_(
+                Ticket.received_at < row.received_at,
+                and_(Ticket.received_at == row.received_at, Ticket.id < row.id),
+            ),
             Ticket.category == row.category,
-            Ticket.id != row.id,
         )
         return session.scalars(query.order_by(Ticket.received_at.desc(), Ticket.id).limit(1)).first()
 

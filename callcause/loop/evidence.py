@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.metadata import version
 from typing import Any
 
@@ -19,6 +20,8 @@ from callcause.state.ticket import Result, Ticket
 from diagnosis.kept_evidence import FORMAT, contract_bytes, digest_of, knowledge_of, replayed, rows_of
 from diagnosis.result import DiagnosisBatch
 
+KNOWN = "knowledge"
+"""Where a session, which is one unit of work, remembers the digests that it saw."""
 REMEMBERED = 5000
 """Rows that wait for the transaction that writes their result."""
 
@@ -62,20 +65,27 @@ class EvidenceKeeper:
         if found is None:
             return
         digest, row = found
-        if session.get(Knowledge, digest) is None:
-            document = self._knowledge[digest]
-            session.add(
-                Knowledge(
-                    digest=digest, runbook_version=result.runbook_version, at=result.at, document=document
-                )
-            )
-            session.flush()
+        self._keep_knowledge(session, digest, result)
         session.add(
             StoredEvidence(
-                result_id=result.id, ticket_id=ticket.id, format=FORMAT, program=version("callcause"),
+                result_id=result.id, ticket_id=ticket.id, format=FORMAT, program=_program(),
                 knowledge=digest, row=row,
             )
         )  # fmt: skip
+
+    def _keep_knowledge(self, session: Session, digest: str, result: Result) -> None:
+        """Write what the result was made with, once; it is some megabytes, so it is not read for a look."""
+        there: set[str] = session.info.setdefault(KNOWN, set())
+        if digest in there:
+            return
+        there.add(digest)
+        if session.scalar(select(Knowledge.digest).where(Knowledge.digest == digest)) is None:
+            document = self._knowledge[digest]
+            made = Knowledge(
+                digest=digest, runbook_version=result.runbook_version, at=result.at, document=document
+            )
+            session.add(made)
+            session.flush()
 
     def _digest(self, batch: DiagnosisBatch) -> str:
         """Return the digest of what the batch was made with; the same runbooks and columns give the same."""
@@ -85,6 +95,11 @@ class EvidenceKeeper:
             self._digests[key] = digest_of(knowledge)
             self._knowledge[self._digests[key]] = knowledge
         return self._digests[key]
+
+
+@lru_cache(maxsize=1)
+def _program() -> str:
+    return version("callcause")
 
 
 def erase_evidence(session: Session, tickets: Sequence[str]) -> None:
@@ -119,7 +134,7 @@ def replay(session: Session, ticket_id: str, result_id: int | None = None) -> Re
     again = replayed(knowledge.document, kept.row)
     if contract_bytes(again) == contract_bytes(without_mark(stored)):
         return Replay("same", "the same verdict, byte for byte", stored, again)
-    here = version("callcause")
+    here = _program()
     why = "the verdict differs" + (
         f": it was made by callcause {kept.program}" if kept.program != here else ""
     )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
-from sqlalchemy import func, select, update
+from sqlalchemy import Row, bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from callcause.loop.cluster import PAIRS, Cluster, clusters, incidents
@@ -19,7 +20,7 @@ from callcause.loop.settings import LoopSettings
 from callcause.loop.shared_keys import Diagnosed, Inventories, pairs
 from callcause.service.desk import Desk
 from callcause.state import Database
-from callcause.state.base import utc_now
+from callcause.state.base import Base, utc_now
 from callcause.state.incident import OPEN, Incident, TicketKey
 from callcause.state.ticket import PENDING, Result, Ticket
 from collectors.sink import StoreSink
@@ -32,6 +33,10 @@ CHUNK = 500
 LEAST_HISTORY_D = 7
 DIAGNOSED = 200
 """Tickets of an incident that its diagnosis is made of: a large one must not slow every batch."""
+GROWTH = 20.0
+"""A larger incident is diagnosed again when it has grown by one part of this many."""
+MOST = 1000
+"""Tickets of one entity that a cluster is found by."""
 
 
 class IncidentDesk(Desk):
@@ -62,13 +67,12 @@ class IncidentDesk(Desk):
             self._inventories = None
 
     def _write(self, session: Session, ids: Sequence[str], made: pl.DataFrame, usual: pl.DataFrame) -> None:
-        rows = [row for row in _tickets(session, ids) if not row.clustered]
+        rows = _unmarked(session, ids)
         new = made.filter(pl.col("ticket_id").is_in([row.id for row in rows]))
-        session.add_all(TicketKey(**pair) for pair in new.iter_rows(named=True))
-        shared = {(p["ticket_id"], p["key"]): p["entity"] for p in new.iter_rows(named=True)}
-        session.flush()
-        _mark(session, rows, shared)
-        if new.height:
+        told = new.to_dicts()
+        _mark(session, rows, {(p["ticket_id"], p["key"]): p["entity"] for p in told})
+        if told:
+            session.execute(insert(TicketKey), told)
             self._find(session, new, usual)
 
     def _find(self, session: Session, new: pl.DataFrame, usual: pl.DataFrame) -> None:
@@ -77,34 +81,33 @@ class IncidentDesk(Desk):
         begin, end = new["at"].min(), new["at"].max()
         assert isinstance(begin, datetime)  # noqa: S101 - `new` is not empty
         assert isinstance(end, datetime)  # noqa: S101
-        near = _pairs(session, new, begin - window, end + window)
-        known = pl.concat([usual, _own_history(session, near, usual, begin - window, self._settings)])
-        judged = near.join(known.select("key", "entity"), on=["key", "entity"], how="semi")
-        local = near.filter(~pl.col("key").is_in(list(WIDE)))
-        told = pl.concat([judged, local]).unique()
-        for cluster in incidents(clusters(told, known, self._settings.clusters)):
+        names = new.select("key", "entity").unique()
+        known = pl.concat([usual, _own_history(session, names, usual, begin - window, self._settings)])
+        judged = names.join(known, on=["key", "entity"], how="left").filter(
+            pl.col("per_day").is_not_null() | ~pl.col("key").is_in(list(WIDE))
+        )
+        near = _pairs(session, judged, begin - window, end + window)
+        for cluster in incidents(clusters(near, known, self._settings.clusters)):
             link(session, cluster)
 
 
 def link(session: Session, cluster: Cluster) -> Incident | None:
     """Open an incident for a cluster, or add its tickets to the one that most of them are in."""
-    rows = [row for row in _tickets(session, cluster.tickets) if row.state in OPEN_STATES or row.incident_id]
-    there = Counter(row.incident_id for row in rows if row.incident_id)
+    standing = _standing(session, cluster.tickets)
+    there = Counter(incident for _, incident, _ in standing if incident)
+    alone = [name for name, incident, state in standing if not incident and state in OPEN_STATES]
     parent = session.get(Incident, there.most_common(1)[0][0]) if there else None
     if parent is None or parent.state != OPEN:
         parent = _same_entity(session, cluster)
-    if parent is None:
-        rows = [row for row in rows if row.incident_id is None]
-        if len(rows) < 2:
-            return None
-        parent = _open(session, cluster, rows)
-    changed = [row for row in rows if row.incident_id is None]
-    for row in changed:
+    if not alone or (parent is None and len(alone) < 2):
+        return parent
+    rows = _tickets(session, alone)
+    parent = parent or _open(session, cluster, rows)
+    for row in rows:
         row.incident_id = parent.id
         judge(row)
     session.flush()
-    if changed:
-        refresh(session, parent)
+    refresh(session, parent)
     return parent
 
 
@@ -113,12 +116,23 @@ def refresh(session: Session, parent: Incident) -> None:
     mine = Ticket.incident_id == parent.id
     counted = select(Ticket.region, func.count(), func.max(Ticket.received_at)).where(mine)
     rows = session.execute(counted.group_by(Ticket.region)).all()
-    parent.tickets = sum(n for _, n, _ in rows)
+    before, parent.tickets = parent.tickets, sum(n for _, n, _ in rows)
     regions = Counter({region: n for region, n, _ in rows if region})
     parent.region = min(regions, key=lambda r: (-regions[r], r)) if regions else None
     if rows:
         parent.last_at = max(at for _, _, at in rows)
-    query = select(Result.contract).join(Ticket, Result.id == Ticket.result_id).where(mine)
+    if parent.diagnosis is None or _grown(before) != _grown(parent.tickets):
+        _diagnose(session, parent)
+
+
+def _grown(tickets: int) -> int:
+    """Return a number that changes with each of the first twenty tickets, then with each twentieth part."""
+    return round(GROWTH * math.log(max(tickets, 1)))
+
+
+def _diagnose(session: Session, parent: Incident) -> None:
+    query = select(Result.contract).join(Ticket, Result.id == Ticket.result_id)
+    query = query.where(Ticket.incident_id == parent.id)
     newest = query.order_by(Ticket.received_at.desc(), Ticket.id).limit(DIAGNOSED)
     shared = shared_diagnosis(list(session.scalars(newest)))
     parent.diagnosis = shared
@@ -204,46 +218,82 @@ def _unclustered(session: Session) -> list[Diagnosed]:
 
 
 def _tickets(session: Session, ids: Sequence[str]) -> list[Ticket]:
-    return [
-        row
-        for start in range(0, len(ids), CHUNK)
-        for row in session.scalars(
-            select(Ticket).where(Ticket.id.in_(ids[start : start + CHUNK])).order_by(Ticket.id)
-        )
-    ]
+    query = select(Ticket).order_by(Ticket.id)
+    return [row for part in _chunks(ids) for row in session.scalars(query.where(Ticket.id.in_(part)))]
 
 
-def _mark(session: Session, rows: Sequence[Ticket], shared: dict[tuple[str, str], str]) -> None:
+def _standing(session: Session, ids: Sequence[str]) -> list[tuple[str, str | None, str]]:
+    """Return id, incident and state of tickets: most of a large cluster are in its incident already."""
+    found: list[tuple[str, str | None, str]] = []
+    query = select(Ticket.id, Ticket.incident_id, Ticket.state).order_by(Ticket.id)
+    for part in _chunks(ids):
+        found += [
+            (name, incident, state)
+            for name, incident, state in session.execute(query.where(Ticket.id.in_(part)))
+        ]
+    return found
+
+
+def _unmarked(session: Session, ids: Sequence[str]) -> list[Row[str, str | None, str | None]]:
+    columns = select(Ticket.id, Ticket.cell, Ticket.change_ref).where(Ticket.clustered.is_(False))
+    return [row for part in _chunks(ids) for row in session.execute(columns.where(Ticket.id.in_(part)))]
+
+
+def _mark(
+    session: Session, rows: Sequence[Row[str, str | None, str | None]], shared: dict[tuple[str, str], str]
+) -> None:
     """Write down what was found of each ticket. Their version stays: nobody decides by these marks."""
-    ids = [row.id for row in rows]
-    for start in range(0, len(ids), CHUNK):
-        part = ids[start : start + CHUNK]
-        session.execute(update(Ticket).where(Ticket.id.in_(part)).values(clustered=True))
-    for row in rows:
-        found = {"cell": row.cell or shared.get((row.id, "cell"))}
-        found["change_ref"] = row.change_ref or shared.get((row.id, "change"))
-        if (row.cell, row.change_ref) != (found["cell"], found["change_ref"]):
-            session.execute(update(Ticket).where(Ticket.id == row.id).values(**found))
+    table = Base.metadata.tables[Ticket.__tablename__]  # past the session: nobody reads these rows here
+    told = [
+        {
+            "name": row.id,
+            "cell": row.cell or shared.get((row.id, "cell")),
+            "change": row.change_ref or shared.get((row.id, "change")),
+        }
+        for row in rows
+    ]
+    if told:
+        marked = {"clustered": True, "cell": bindparam("cell"), "change_ref": bindparam("change")}
+        session.connection().execute(
+            update(table).where(table.c.id == bindparam("name")).values(**marked), told
+        )
 
 
-def _pairs(session: Session, new: pl.DataFrame, begin: datetime, end: datetime) -> pl.DataFrame:
-    """Pairs of the entities of `new` in the time around it."""
+def _pairs(session: Session, names: pl.DataFrame, begin: datetime, end: datetime) -> pl.DataFrame:
+    """Pairs of the entities (key, entity) in the time from `begin` to `end`, of each the newest `MOST`.
+
+    What has more of them is a cluster by these, or its normal volume is beyond what tickets tell.
+    """
     rows: list[Any] = []
-    for (key,), part in new.select("key", "entity").unique().group_by("key"):
-        names = sorted(part["entity"].to_list())
-        for start in range(0, len(names), CHUNK):
-            query = select(TicketKey.ticket_id, TicketKey.at, TicketKey.key, TicketKey.entity).where(
+    columns = select(TicketKey.ticket_id, TicketKey.at, TicketKey.key, TicketKey.entity)
+    for (key,), part in names.group_by("key"):
+        for chunk in _chunks(sorted(part["entity"].to_list())):
+            mine = (
                 TicketKey.key == key,
-                TicketKey.entity.in_(names[start : start + CHUNK]),
+                TicketKey.entity.in_(chunk),
                 TicketKey.at >= begin,
                 TicketKey.at <= end,
             )
-            rows += [tuple(row) for row in session.execute(query)]
+            counted = select(TicketKey.entity, func.count()).where(*mine).group_by(TicketKey.entity)
+            large = [name for name, n in session.execute(counted) if n > MOST]
+            rows += [
+                tuple(row) for row in session.execute(columns.where(*mine, TicketKey.entity.not_in(large)))
+            ]
+            for name in large:
+                newest = (
+                    columns.where(*mine, TicketKey.entity == name).order_by(TicketKey.at.desc()).limit(MOST)
+                )
+                rows += [tuple(row) for row in session.execute(newest)]
     return pl.DataFrame(rows, schema=PAIRS, orient="row")
 
 
+def _chunks(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(names), CHUNK):
+        yield names[start : start + CHUNK]
+
+
 def _own_history(
-    session: Session, near: pl.DataFrame, usual: pl.DataFrame, before: datetime, settings: LoopSettings
+    session: Session, names: pl.DataFrame, usual: pl.DataFrame, before: datetime, settings: LoopSettings
 ) -> pl.DataFrame:
     """Tell the normal volume of keys that no record tells, from a week or more of our own tickets."""
     empty = usual.clear()
@@ -252,12 +302,10 @@ def _own_history(
     if first is None or (before - max(first, since)) < timedelta(days=LEAST_HISTORY_D):
         return empty
     days = (before - max(first, since)) / timedelta(days=1)
-    unknown = near.select("key", "entity").unique().join(usual, on=["key", "entity"], how="anti")
+    unknown = names.join(usual, on=["key", "entity"], how="anti")
     rows: list[tuple[str, str, float]] = []
     for (key,), part in unknown.group_by("key"):
-        names = sorted(part["entity"].to_list())
-        for start in range(0, len(names), CHUNK):
-            part_names = names[start : start + CHUNK]
+        for part_names in _chunks(sorted(part["entity"].to_list())):
             query = (
                 select(TicketKey.entity, func.count())
                 .where(

@@ -186,16 +186,21 @@ class WarningDesk(Desk):
 
     def _count(self, session: Session, today: date) -> None:
         """Count the tickets of the last days by category and region; what the tickets say stands."""
-        first = today - timedelta(days=DAYS_COUNTED_AGAIN - 1)
-        begin = datetime.combine(first, datetime.min.time(), self._zone).astimezone(UTC)
-        query = select(Ticket.category, Ticket.region, Ticket.received_at).where(Ticket.received_at >= begin)
-        counts: Counter[tuple[str, str, date]] = Counter(
-            (category or "", region or "", at.astimezone(self._zone).date())
-            for category, region, at in session.execute(query)
-        )
+        days = [today - timedelta(days=n) for n in range(DAYS_COUNTED_AGAIN)]
+        counts: Counter[tuple[str, str, date]] = Counter()
+        for day in days:  # each is one walk along the index of arrivals
+            begin, end = (
+                datetime.combine(one, datetime.min.time(), self._zone).astimezone(UTC)
+                for one in (day, day + timedelta(days=1))
+            )
+            query = select(Ticket.category, Ticket.region, func.count()).where(
+                Ticket.received_at >= begin, Ticket.received_at < end
+            )
+            for category, region, n in session.execute(query.group_by(Ticket.category, Ticket.region)):
+                counts[category or "", region or "", day] += n
         there = {
             (row.type, row.region, row.day): row
-            for row in session.scalars(select(ComplaintDay).where(ComplaintDay.day >= first))
+            for row in session.scalars(select(ComplaintDay).where(ComplaintDay.day >= days[-1]))
         }
         for key, n in sorted(counts.items()):
             row = there.get(key)

@@ -107,20 +107,33 @@ def mark_stored(session: Session, ids: Iterable[str]) -> None:
 def write_results(
     session: Session, results: Sequence[Contract], watch: Watch, hear: Sequence[Heard] = ()
 ) -> list[str]:
-    """Write diagnoses; one that says the same as the last is not written again. Returns what changed."""
-    now, changed = utc_now(), []
+    """Write diagnoses; one that says the same as the last is not written again. Returns what changed.
+
+    All of them before anybody hears of one: together they are few statements, and who looks for earlier
+    tickets of a customer finds those of the same batch.
+    """
+    now = utc_now()
     rows = {row.id: row for row in _found(session, [result["ticket_id"] for result in results])}
     last = {row.id: row for row in _results(session, [row.result_id for row in rows.values()])}
+    made: list[tuple[Ticket, Result]] = []
     for contract in results:
         row = rows.get(contract["ticket_id"])
         if row is None:
             continue
         before = last.get(row.result_id or 0)
         if before is None or before.contract != contract:
-            _write(session, row, contract, now, watch, hear)
-            changed.append(row.id)
+            made.append((row, _result(contract, now)))
         row.diagnosis, row.diagnosis_error = DONE, None
-    return changed
+    session.add_all(result for _, result in made)
+    session.flush()
+    for row, result in made:
+        _take_over(session, row, result, watch)
+    session.flush()
+    with session.no_autoflush:
+        for row, result in made:
+            for heard in hear:
+                heard(session, row, result)
+    return [row.id for row, _ in made]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,34 +163,28 @@ Heard = Callable[[Session, Ticket, Result], None]
 """Called in the transaction that writes a diagnosis."""
 
 
-def _write(
-    session: Session,
-    row: Ticket,
-    contract: Contract,
-    now: datetime,
-    watch: Watch,
-    hear: Sequence[Heard],
-) -> None:
-    top = contract["causes"][0] if contract["causes"] else {}
-    result = Result(
-        ticket_id=row.id,
+def _result(contract: Contract, now: datetime) -> Result:
+    return Result(
+        ticket_id=contract["ticket_id"],
         at=now,
         verdict=contract["verdict"],
         runbook_version=contract["runbook_version"],
         contract=contract,
     )
-    session.add(result)
-    session.flush()
+
+
+def _take_over(session: Session, row: Ticket, result: Result, watch: Watch) -> None:
+    """Let a ticket say what its newest result says."""
+    contract = result.contract
+    top = contract["causes"][0] if contract["causes"] else {}
     first = row.result_id is None
-    row.result_id, row.diagnosed_at, row.verdict = result.id, now, contract["verdict"]
+    row.result_id, row.diagnosed_at, row.verdict = result.id, result.at, contract["verdict"]
     row.category, row.top_cause, row.department = (
         contract["category"]["id"], top.get("id"), top.get("department"),
     )  # fmt: skip
-    row.watch_until = watch.until(row.watch_until, now, contract["verdict"], first=first)
+    row.watch_until = watch.until(row.watch_until, result.at, contract["verdict"], first=first)
     if row.state == ENTERED:
-        _move(session, row, DIAGNOSED, now, f"{contract['verdict']}: {top.get('id', '-')}")
-    for heard in hear:
-        heard(session, row, result)
+        _move(session, row, DIAGNOSED, result.at, f"{contract['verdict']}: {top.get('id', '-')}")
 
 
 def _move(session: Session, row: Ticket, state: str, now: datetime, why: str) -> None:
