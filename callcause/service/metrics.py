@@ -6,6 +6,8 @@ Its counters, its sources, its tickets and alerts, the store and the KPIs.
 from __future__ import annotations
 
 import json
+import logging
+import time
 from collections.abc import Iterator
 from datetime import datetime
 from importlib.metadata import version
@@ -20,7 +22,7 @@ from callcause.service.known_counters import known_counters
 from callcause.service.loop_metrics import loop_readings
 from callcause.service.quality_metrics import quality_readings
 from callcause.service.service import Service
-from callcause.state import Database
+from callcause.state import Database, DatabaseGone
 from callcause.state.alert import FIRING, AlertGroup
 from callcause.state.base import utc_now
 from callcause.state.bookkeeping import Fact
@@ -32,7 +34,10 @@ from dashboards.exposition.exposed import ExposedCells
 from dashboards.exposition.kpi_source import KpiSource
 from dashboards.exposition.store_source import StoreSource
 
+LOG = logging.getLogger(__name__)
 EXPOSED = "exposed_cells"
+KEPT_S = 600.0
+"""How old the times of exposed cells may be in the database; each is exposed for a day."""
 
 
 class Exposition:
@@ -41,6 +46,8 @@ class Exposition:
     def __init__(self, service: Service) -> None:
         settings, self._service = service.configuration, service
         self._cells = ExposedCells(_remembered(service.database))
+        self._kept: set[str] | None = None
+        self._kept_at = 0.0
         catalogue = load_catalogue()
 
         def open_store() -> Store:
@@ -60,9 +67,21 @@ class Exposition:
     def text(self) -> bytes:
         """Return the exposition of this moment."""
         made = generate_latest(self._registry)
-        memory = {cell: at.isoformat() for cell, at in self._cells.memory().items()}
-        self._service.database.write(lambda session: _remember(session, memory))
+        self._keep_cells()
         return made
+
+    def _keep_cells(self) -> None:
+        """Write which cells are exposed: when others are, and now and then; a scrape does not fail for it."""
+        memory = {cell: at.isoformat() for cell, at in self._cells.memory().items()}
+        old = time.monotonic() - self._kept_at > KEPT_S
+        if memory.keys() == self._kept and not old:
+            return
+        try:
+            self._service.database.write(lambda session: _remember(session, memory))
+        except DatabaseGone as error:
+            LOG.warning("the exposed cells are not written: %s", error)
+        else:
+            self._kept, self._kept_at = set(memory), time.monotonic()
 
     def _counters(self) -> Iterator[Reading]:
         service, loaded = self._service, self._service.diagnostician
