@@ -31,6 +31,8 @@ CALM_DAYS = 8
 """Days of the network before the first complaint: its baselines."""
 FIRST = datetime(2024, 4, 1, tzinfo=ZONE)
 MASS_SHARE = 0.28
+RECENT = 3
+"""Mass incidents that have just happened where a month is to have some, an hour and a half apart."""
 SURGE = 5
 """Complaints of one type, region and day out of mass incidents from which on a warning is right."""
 
@@ -66,8 +68,15 @@ def simulate_month(
     variant: str = "plain",
     customers: Path | None = None,
     calm_days: int = CALM_DAYS,
+    first: datetime = FIRST,
+    recent: datetime | None = None,
+    mass_share: float = MASS_SHARE,
 ) -> Path:
     """Write a month of a province into `folder`; the same arguments give the same bytes.
+
+    `first`: the local midnight at which its first day begins. `recent`: a moment in it; the first mass
+    incidents that were drawn have just happened then. `mass_share`: of all complaints, those about mass
+    incidents.
 
     `network/`, `tickets.csv`, `history.csv`, `customers.csv` and `month.json` are what its people know;
     `truth.csv`, `mass_incidents.csv` and `surges.csv` are the truth. `customers`: CSV with month, region,
@@ -76,8 +85,8 @@ def simulate_month(
     at_least(cells=(cells, 6), days=(days, 2), tickets=(tickets, 10), seed=(seed, 0), calm=(calm_days, 1))
     folder, streams = Path(folder), Streams(seed)
     kind = variant_of(variant, streams["variant"])
-    period = Period(FIRST - timedelta(days=calm_days), calm_days + days, first_day=calm_days)
-    surges = tuple(surge.draw_surges(MASS_SHARE, tickets, streams["surges"]))
+    period = Period(first - timedelta(days=calm_days), calm_days + days, first_day=calm_days)
+    surges = tuple(surge.draw_surges(mass_share, tickets, streams["surges"]))
     month = Month(period, surges, {}, {}, {})
     known = volume.read_customers(customers) if customers else volume.usual_customers(month.days)
     usual = volume.Volume(
@@ -87,7 +96,7 @@ def simulate_month(
     def planned(network: Network, profile: NDArray[np.float64]) -> tuple[list[Incident], Places]:
         sites = (network.x, network.site)
         network.regions = tuple(volume.cell_regions(*sites, usual.regions))
-        return _plan(month, tickets, network, _seasonal(profile, period), (streams, kind))
+        return _plan(month, tickets, network, _seasonal(profile, period), (streams, kind), recent)
 
     world = make_world(cells, tickets, period, streams, kind, planned)
     write_network(world, folder / "network", usual.per_day)
@@ -103,8 +112,9 @@ def _seasonal(profile: NDArray[np.float64], period: Period) -> NDArray[np.float6
 
 
 def _plan(
-    month: Month, tickets: int, network: Network, profile: NDArray[np.float64], drawn: tuple[Streams, Variant]
-) -> tuple[list[Incident], Places]:
+    month: Month, tickets: int, network: Network, profile: NDArray[np.float64],
+    drawn: tuple[Streams, Variant], recent: datetime | None,
+) -> tuple[list[Incident], Places]:  # fmt: skip
     """Place the heads of mass incidents and the single complaints, then those who complain with them."""
     streams, kind = drawn
     rng, places = streams["plan"], MonthPlaces(network, streams["places"])
@@ -113,6 +123,8 @@ def _plan(
     incidents, _ = plan(network, month.period, len(faults), profile, rng, kind, places, faults)
     for number, one in enumerate(month.surges):
         head = incidents[number]
+        if recent is not None and number < RECENT:
+            _move(head, (recent - month.period.start).total_seconds() - HOUR_S * (1.0 + 1.5 * number))
         _settle(head, one, month.period, rng)
         month.heads[number] = one
         more = surge.siblings(head, one, len(incidents), network, places, rng)
@@ -131,6 +143,12 @@ def _plan(
 def streams_of(streams: Streams, incident: Incident) -> np.random.Generator:
     """Return the random stream of what follows one complaint."""
     return streams[f"aftermath {incident.ticket}"]
+
+
+def _move(head: Incident, at: float) -> None:
+    """Let a mass incident happen at another time than it was drawn for."""
+    later = at - head.at
+    head.at, head.start, head.end = at, head.start + later, head.end + later
 
 
 def _settle(head: Incident, one: Surge, period: Period, rng: np.random.Generator) -> None:
