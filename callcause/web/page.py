@@ -202,7 +202,7 @@ def _departments(request: Request) -> Callable[[str | None], str]:
 
     def name(text: str | None) -> str:
         parts = [part.strip() for part in (text or "–").split(";")]
-        return "; ".join(known.get(part, part) if lang == "zh" else part for part in parts)
+        return "; ".join(known.get(part) or words.office(part) if lang == "zh" else part for part in parts)
 
     return name
 

@@ -254,6 +254,12 @@ KINDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "incident": {"open": ("open", "进行中"), "closed": ("closed", "已关闭")},
     "warning": {str(state): (str(state), zh) for state, zh in WARNING_ZH.items()},
     "warning_level": {"warning": ("warning", "预警"), "serious": ("serious", "严重预警")},
+    "warning_step": {
+        "approved": ("approve", "审核通过"),
+        "rejected": ("reject", "驳回"),
+        "published": ("publish", "发布"),
+        "recovered": ("recover", "恢复"),
+    },
     "vault": {
         "pending": ("pending", "待审批"),
         "approved": ("approved", "已批准"),
@@ -264,6 +270,15 @@ KINDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "diagnosis": {"pending": ("pending", "待诊断"), "done": ("done", "已完成"), "failed": ("failed", "失败")},
 }
 """Names of closed sets. What is not in them is shown as it is written."""
+
+
+OFFICES = {"Complaint centre": "投诉中心", "Front office": "前台（客服）"}
+"""Offices that no runbook names, by the names that settings have for them at first."""
+
+
+def office(name: str) -> str:
+    """Return the Chinese name of an office; one that people set is shown as they set it."""
+    return OFFICES.get(name, name)
 
 
 def word(key: str, lang: str) -> str:

@@ -52,7 +52,7 @@
     const names = data.names ? { values: (u, at) => at.map((v) => data.names[v] || ""), incrs: [1, 2, 3, 6, 12] } : {};
     return {
       width: width, height: HEIGHT,
-      scales: { x: { time: !data.names }, y: { range: (u, low, high) => span(data, low, high) } },
+      scales: { x: data.names ? { time: false, range: [-0.5, data.x.length - 0.5] } : { time: true }, y: { range: (u, low, high) => span(data, low, high) } },
       tzDate: (s) => uPlot.tzDate(new Date(s * 1000), "Etc/UTC"),
       series: series(data),
       bands: [{ series: [3, 2], fill: colour("--band") }],
