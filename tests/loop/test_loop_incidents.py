@@ -84,7 +84,7 @@ def test_of_tickets_of_one_customer_in_one_batch_the_later_repeats_the_earlier(s
     ]
     state.write(lambda s: s.add_all(rows))
     assert diagnose(state, *(contract(name) for name in ("T-b", "T-c", "T-a"))) == ["T-b", "T-c", "T-a"]
-    found = state.read(lambda s: dict(s.execute(select(Ticket.id, Ticket.repeat_of))))
+    found = state.read(lambda s: dict(s.execute(select(Ticket.id, Ticket.repeat_of)).all()))
     # Of two of one moment only one is the repeat of the other.
     assert found == {"T-a": None, "T-b": "T-a", "T-c": "T-b"}
 
@@ -139,7 +139,7 @@ def test_what_a_batch_was_made_with_is_looked_for_once(state: Database) -> None:
 
 def cluster(state: Database, desk: IncidentDesk, *names: str) -> None:
     """Cluster tickets that share a cell."""
-    at = state.read(lambda s: dict(s.execute(select(Ticket.id, Ticket.received_at))))
+    at = state.read(lambda s: dict(s.execute(select(Ticket.id, Ticket.received_at)).all()))
     made = pl.DataFrame(
         [{"ticket_id": n, "at": at[n], "key": "cell", "entity": "A"} for n in names],
         schema_overrides={"at": pl.Datetime("us", "UTC")},
