@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,10 +19,12 @@ from callcause.service.alert_tickets import Failures
 from callcause.service.desk import Desk
 from callcause.service.diagnostician import Diagnostician
 from callcause.service.schedule import Counting
+from callcause.service.stumbles import Stumbles
 from callcause.service.ticket_desk import EVIDENCE
 from callcause.state import Database
 from callcause.state.alert import FIRING, RESOLVED, Alert, AlertGroup
 from callcause.state.base import utc_now
+from callcause.state.ticket import PENDING
 from collectors.sink import StoreSink
 from collectors.store import Store
 from runbooks.model import Runbooks
@@ -58,6 +60,7 @@ class AlertDesk(Desk):
         self._url = configuration.service.public_url.rstrip("/")
         self._counters = counters
         self._evidence_came, self._looked_again = False, 0.0
+        self._stumbles = Stumbles(self._watch.attempts, self._watch.first_pause_s)
         self.on_notice: list[Any] = []
         """Called after notices were written."""
         sink.on_stored(self._on_stored)
@@ -74,7 +77,8 @@ class AlertDesk(Desk):
 
     async def work(self) -> bool:
         """Diagnose the groups that wait, then those whose evidence may have come."""
-        new = await self._database.reading(lambda s: rows.waiting(s, GROUPS))
+        resting = self._stumbles.resting()
+        new = await self._database.reading(lambda s: rows.waiting(s, GROUPS, resting))
         if new:
             await self._answer(new)
             return True
@@ -87,10 +91,12 @@ class AlertDesk(Desk):
         return False
 
     def rest_s(self) -> float:
-        """Rest until the next look at open verdicts is due, where evidence came."""
+        """Rest until a group is tried again, or open verdicts are looked at again where evidence came."""
+        tried_s = self._stumbles.due_s()
+        rest_s = self.idle_s if tried_s is None else min(self.idle_s, tried_s)
         if not self._evidence_came:
-            return self.idle_s
-        return min(self.idle_s, max(self._looked_again + self._watch.again_every_s - time.monotonic(), 0.0))
+            return rest_s
+        return min(rest_s, max(self._looked_again + self._watch.again_every_s - time.monotonic(), 0.0))
 
     def _on_stored(self, kinds: frozenset[str]) -> None:
         if kinds & EVIDENCE:
@@ -118,12 +124,17 @@ class AlertDesk(Desk):
             elements = [_element(case, by_id) for case in own]
             told = [element for element in elements if element is not None]
             if told:
+                self._stumbles.forget([group.id])
                 answer = group_answer(told, left_out[group.id])
                 await self._write(group.id, answer, len(alerts))
             else:
-                error = next(iter(wrong.values()), "no result")
-                await self._database.writing(lambda s, g=group.id, e=error: rows.fail(s, g, e))  # type: ignore[misc]
+                await self._stumbled(group, _reason(own, wrong))
         self._tell()
+
+    async def _stumbled(self, group: AlertGroup, error: str) -> None:
+        """Let a group rest that stumbled, or fail at last; one that has an answer keeps it."""
+        if group.diagnosis == PENDING and not self._stumbles.again(group.id):
+            await self._database.writing(lambda session: rows.fail(session, group.id, error))
 
     async def _write(self, group: str, answer: dict[str, Any], alerts: int) -> None:
         def work(session: Session) -> bool:
@@ -167,6 +178,11 @@ def digestible(cause: str | None) -> str:
 def _element(case: _Case, results: dict[str, Any]) -> dict[str, Any] | None:
     own = [results[name] for name in case.tickets["id"] if name in results]
     return element_answer(case.element, own) if own else None
+
+
+def _reason(cases: Sequence[_Case], wrong: Mapping[str, str]) -> str:
+    """Say why none of the tickets of a group has a result."""
+    return next((wrong[name] for case in cases for name in case.tickets["id"] if name in wrong), "no result")
 
 
 def _with_category(element: Element, runbooks: Runbooks) -> Element:

@@ -6,7 +6,7 @@ A group is one episode of a group key: it is over when all of its alerts are res
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -56,9 +56,11 @@ def take_in(session: Session, delivery: Delivery) -> TakenAlerts:
     return TakenAlerts(group.id, new, resolved, was_firing and group.status == RESOLVED)
 
 
-def waiting(session: Session, limit: int) -> list[tuple[AlertGroup, list[Alert]]]:
-    """Return groups that are not diagnosed, the longest open first, with their alerts."""
-    query = select(AlertGroup).where(AlertGroup.diagnosis == PENDING)
+def waiting(
+    session: Session, limit: int, resting: Collection[str] = ()
+) -> list[tuple[AlertGroup, list[Alert]]]:
+    """Return groups that are not diagnosed and do not rest, the longest open first, with their alerts."""
+    query = select(AlertGroup).where(AlertGroup.diagnosis == PENDING, AlertGroup.id.not_in(resting))
     groups = list(session.scalars(query.order_by(AlertGroup.opened_at, AlertGroup.id).limit(limit)))
     return [(group, alerts_of(session, group.id)) for group in groups]
 
