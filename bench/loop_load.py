@@ -111,7 +111,9 @@ def measure(folder: Path, kind: str, tickets: list[dict[str, str]], given: argpa
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=folder)))
         url = stack.enter_context(filled(folder, home, kind, given.open))
         config = home / "callcause.toml"
-        config.write_text(CONFIGURATION.format(folder=folder, database=url))
+        # The service stores its tickets: the next run begins without them.
+        shutil.copytree(folder / "store", home / "store")
+        config.write_text(CONFIGURATION.format(folder=home, database=url))
         client, process = stack.enter_context(service(config, home))
         print(f"== {kind}, {given.open} open tickets", flush=True)
         spent = Spent(process.pid, url)
