@@ -164,5 +164,5 @@ class _Large:
 
 def _write(folder: Path, kind: str, rows: pl.DataFrame) -> Written:
     path = folder / f"{uuid.uuid4().hex}.parquet"
-    rows.write_parquet(path, compression="lz4", row_group_size=131_072)
+    rows.write_parquet(path, compression="lz4", statistics=False, row_group_size=131_072)
     return path, kind, rows.height, time_range(rows, "period_start")

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from collectors.compiled import compiled
 from collectors.kpi.model import CounterRule
+from collectors.kpi.order import entity_order
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -48,12 +49,11 @@ def joined_once(
 
 def _groups(wide: pl.DataFrame, span_s: int) -> tuple[Indices, Indices] | None:
     """Rows in the order of entity and time, and where each joined period begins in it."""
-    order = wide.select(pl.arg_sort_by("entity", "period_start", "period_s")).to_series().to_numpy()
-    order = order.astype(np.int64)
+    order, ranks = entity_order(wide)
     start = wide["period_start"].dt.timestamp("us").to_numpy()[order]
     span = start // (span_s * 1_000_000)
     length = wide["period_s"].to_numpy()[order]
-    entity = wide["entity"][order].rle_id().to_numpy()
+    entity = ranks[order]
     same = (entity[1:] == entity[:-1]) & (span[1:] == span[:-1])
     unlike = (length[1:] != length[:-1]) | (start[1:] == start[:-1])
     if "entity_kind" in wide.columns:

@@ -29,6 +29,11 @@ class Context:
     renamed: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     warm: Warm = field(default_factory=Warm)
 
+    @property
+    def has_names(self) -> bool:
+        """Whether any object has another name by now."""
+        return bool(self.renamed) or bool(renaming.known_names(self.ledger))
+
     def named(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Rows under the entities that the inventory gives them now."""
         return renaming.renamed(rows, renaming.known_names(self.ledger) | dict(self.renamed))

@@ -25,6 +25,19 @@ def shard_of(entity: str) -> str:
     return f"{zlib.crc32(entity.encode()) % SHARDS:02d}"
 
 
+def shard_names(entities: Iterable[str]) -> set[str]:
+    """Return the shards of some entities; many of them lie in all shards."""
+    found: set[str] = set()
+    names = iter(entities)
+    for name in names:
+        found.add(shard_of(name))
+        if len(found) > SHARDS or (len(found) == SHARDS and UNMATCHED not in found):
+            break
+    if any(name.startswith(UNMATCHED_PREFIX) for name in names):
+        found.add(UNMATCHED)
+    return found
+
+
 def shards_of(entities: Iterable[str]) -> pl.DataFrame:
     """Frame `entity`, `shard` for the distinct entities."""
     names = sorted(set(entities))

@@ -39,8 +39,10 @@ def _unmatched(context: Context, segments: Sequence[Segment]) -> set[str]:
     """Objects of segments that had no entity when they were written."""
     found: set[str] = set()
     for segment in segments:
-        rows = pl.scan_parquet(context.root / segment.name).select(pl.col("entity").unique())
-        found |= set(rows.filter(pl.col("entity").str.starts_with(UNMATCHED_PREFIX)).collect()["entity"])
+        kept = context.warm.get(segment.name)
+        rows = pl.scan_parquet(context.root / segment.name) if kept is None else kept.lazy()
+        names = rows.select("entity").filter(pl.col("entity").str.starts_with(UNMATCHED_PREFIX)).unique()
+        found |= set(names.collect()["entity"])
     return found
 
 

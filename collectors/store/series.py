@@ -12,7 +12,7 @@ from collectors.kpi.formula import inputs_of, kpi_columns
 from collectors.store import footer, hours, nodes, tables
 from collectors.store.hours import columns_of
 from collectors.store.ledger import Ledger
-from collectors.store.placement import shard_of
+from collectors.store.placement import shard_names
 from collectors.store.segment import time_range
 from collectors.store.shards import COUNTERS, KEY, LABELS, counter_scan, merge_counters, unmerged_between
 from collectors.store.span import ALWAYS, UTC_TIME, Span, among
@@ -32,7 +32,7 @@ def counters(
 ) -> pl.DataFrame:
     """Counter rows of the shards and of the recent segments, merged; `wanted` limits the counters."""
     names = None if entities is None else sorted(set(entities))
-    shards = None if names is None else {shard_of(name) for name in names}
+    shards = None if names is None else shard_names(names)
     old = [
         s
         for s in ledger.segments(COUNTERS)
@@ -121,7 +121,7 @@ def _cell_samples(
 ) -> pl.DataFrame:
     where = when.holds() + ([] if names is None else [among("ecgi", names)])
     where += [] if base is None else [pl.col("kpi_id").is_in(list(base))]
-    shards = None if names is None else {shard_of(name) for name in names}
+    shards = None if names is None else shard_names(names)
     rows = _sample_rows(root, ledger, "cell_kpi", shards, where)
     if rows.is_empty():
         return pl.DataFrame(schema=NO_SAMPLES)

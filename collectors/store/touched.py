@@ -40,6 +40,8 @@ def _by_counters(context: Context) -> Iterator[pl.DataFrame]:
 
 
 def _whole_hours(context: Context, rows: pl.LazyFrame) -> pl.DataFrame:
+    if not context.has_names:
+        return _hours(rows.select(TOUCHED.names())).collect()
     hours = _hours(rows.select("entity", "entity_kind", "period_start")).collect()
     return context.named(hours).select(TOUCHED.names()).unique()
 

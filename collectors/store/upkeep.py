@@ -10,7 +10,7 @@ from collectors.kpi.catalogue import Catalogue
 from collectors.store import hourly, hours, renaming, series, tables
 from collectors.store.context import Context
 from collectors.store.ledger import Segment
-from collectors.store.placement import NETWORK, UNMATCHED, UNMATCHED_PREFIX, shard_of
+from collectors.store.placement import NETWORK, UNMATCHED, UNMATCHED_PREFIX, shard_names
 from collectors.store.shards import COUNTERS, HOURLY, KEY, as_written, merge_counters
 from collectors.store.span import Span, among, span_of
 from collectors.store.tables import KEPT, PENDING, SOURCE
@@ -51,7 +51,7 @@ class Upkeep:
             hours.with_nan(pl.concat([fresh, network], how="diagonal_relaxed")) if network.height else fresh
         )
         gone = self._gone(touched, rows, when)
-        return pl.concat([rows, gone], how="diagonal_relaxed").sort("entity", "period_start")
+        return _in_order(pl.concat([rows, gone], how="diagonal_relaxed") if gone.height else rows)
 
     # --- what hours are computed from
 
@@ -64,16 +64,18 @@ class Upkeep:
         outside = tables.unmerged(context.ledger, COUNTERS)
         if context.renamed:
             outside = outside + context.ledger.segments(COUNTERS, UNMATCHED)
-        shards = {shard_of(name) for name in entities}
+        shards = shard_names(entities)
         inside = [s for s in context.ledger.segments(COUNTERS) if s.part in shards]
         segments = overlapping([*outside, *inside], when.start_us, when.end_us)
         names = self._as_written(entities) if len(entities) <= FEW_ENTITIES else None
-        frames = [self._rows(segment, names, when) for segment in segments]
+        # all that an ingest brought is touched
+        frames = [self._rows(s, None if s.part == PENDING else names, when) for s in segments]
         frames = [frame for frame in frames if frame.height]
         if not frames:
             return pl.DataFrame(schema=series.NO_COUNTERS)
-        rows = context.named(pl.concat(frames, how="diagonal_relaxed"))
-        rows = rows.filter(~pl.col("entity").str.starts_with(UNMATCHED_PREFIX))
+        rows = context.named(_together(frames))
+        unmatched = rows["entity"].str.starts_with(UNMATCHED_PREFIX)
+        rows = rows.filter(~unmatched) if unmatched.any() else rows
         if any(segment.part != PENDING for segment in segments):
             rows = in_hours(rows, touched)
         doubled = rows.select(pl.struct(KEY).is_duplicated().any()).item() if rows.height else False
@@ -134,6 +136,18 @@ class Upkeep:
         before = hours.hours(self._context.root, self._context.ledger, names, when, ())
         found = lost.join(before.select(TOUCHED.names()), on=TOUCHED.names(), how="semi")
         return found.with_columns(entity_kind=pl.lit(None, pl.String)).select(hours.EMPTY.names())
+
+
+def _together(frames: list[pl.DataFrame]) -> pl.DataFrame:
+    """All rows; of the same columns, as in the files of one network, without another type to find."""
+    alike = all(frame.schema == frames[0].schema for frame in frames)
+    return pl.concat(frames, how="vertical" if alike else "diagonal_relaxed")
+
+
+def _in_order(rows: pl.DataFrame) -> pl.DataFrame:
+    """Sort by entity and time, mostly a row or two at the end."""
+    order = rows.select(pl.arg_sort_by("entity", "period_start")).to_series()
+    return rows if order.is_sorted() else rows[order]
 
 
 def _summed_columns(catalogue: Catalogue) -> list[str]:
