@@ -169,6 +169,15 @@ def _from_text(columns: pl.DataFrame) -> Floats:
     return np.asarray(said)
 
 
+def answer_shares(field: str) -> tuple[tuple[str, ...], Floats]:
+    """Return the categories, and P(answer | category) as answers x categories, of a field of the ticket.
+
+    No rows where the field says nothing of the category.
+    """
+    table = _weights()["answers"].get(f"ticket.{field}", {})
+    return tuple(_weights()["order"]), np.array(list(table.values()), dtype=np.float64)
+
+
 def _from_answers(columns: pl.DataFrame) -> Floats:
     said = np.zeros((columns.height, len(CATEGORIES)))
     for name, table in _weights()["answers"].items():

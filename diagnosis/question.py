@@ -3,7 +3,8 @@
 The measure is the expected information: how many bits the entropy of the causes falls by, over the
 answers. What an answer says comes from the runbooks: a condition on the field with its log-odds for a HIT
 and for a MISS. From those two the probability of a HIT given the cause and given another cause follows
-(Bayes), so nothing is assumed beside them.
+(Bayes), so nothing is assumed beside them. Where the category itself is not sure, a question counts by what
+it decides between the categories, from the shares P(answer | category) that classification goes by.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
+from diagnosis.classification import answer_shares
 from runbooks.condition import parse_condition
 from runbooks.model import Runbooks
 
 DATA = Path(__file__).parent / "data" / "questions.yaml"
+UNKNOWN = (None, "", "unknown")
 LEAST_BITS = 0.01
 """A question that says less is not worth the customer's time (default-unverified)."""
 Floats = NDArray[np.float64]
@@ -51,25 +54,54 @@ def open_question(category: str) -> Question:
     return Question("", texts.get(category, texts["all"]), {}, 0.0)
 
 
+def missing_questions(known: Mapping[str, object]) -> list[Question]:
+    """Return what has to be asked because the ticket lacks it; their answers are free text, or a moment."""
+    return [
+        Question(entry["field"], entry["ask"], {}, 0.0)
+        for entry in questions_data()["missing"]
+        if all(known.get(name) in UNKNOWN for name in entry["known_by"])
+    ]
+
+
 def closed_questions(
-    causes: Sequence[Mapping[str, Any]], runbooks: Runbooks, known: Mapping[str, object]
+    causes: Sequence[Mapping[str, Any]],
+    runbooks: Runbooks,
+    known: Mapping[str, object],
+    category: Mapping[str, Any] | None = None,
 ) -> list[Question]:
     """Order the questions that are still open by their expected information, most first.
 
     `causes`: the ranked causes of a result (id, probability); what is missing to 1 is something else.
-    `known`: fields of the ticket; a field with a value other than `unknown` is not asked again.
+    `known`: fields of the ticket; a field with a value other than `unknown` is not asked again. `category`:
+    that of the result (id, probability); what is missing to 1 is shared by the others.
     """
     ids = [str(cause["id"]) for cause in causes]
     prior = np.array([*(float(cause["probability"]) for cause in causes), 0.0])
     prior[-1] = max(0.0, 1.0 - prior.sum())
     found = []
     for entry in questions_data()["closed"]:
-        if known.get(entry["field"]) not in (None, "", "unknown"):
+        if known.get(entry["field"]) not in UNKNOWN:
             continue
         bits = _expected_bits(prior, _likelihoods(ids, entry["field"], tuple(entry["answers"]), runbooks))
+        bits = max(bits, category_bits(entry["field"], category)) if category else bits
         if bits >= LEAST_BITS:
             found.append(Question(entry["field"], entry["ask"], entry["answers"], bits))
     return sorted(found, key=lambda q: -q.bits)
+
+
+def category_bits(field: str, category: Mapping[str, Any]) -> float:
+    """Return what the answer to a question is expected to tell of the category; 0 where it tells nothing."""
+    order, shares = answer_shares(field)
+    if not shares.size or category["id"] not in order:
+        return 0.0
+    prior, best = np.full(len(order), 1.0), order.index(category["id"])
+    prior[best] = 0.0
+    prior *= (1.0 - float(category["probability"])) / prior.sum()
+    prior[best] = float(category["probability"])
+    joint = shares * prior  # answers x categories
+    weights = joint.sum(axis=1)
+    after = sum(w * _entropy(row / w) for w, row in zip(weights, joint, strict=True) if w > 0)
+    return _entropy(prior) * float(weights.sum()) - float(after)
 
 
 def hit_probabilities(hit: float, miss: float) -> tuple[float, float]:

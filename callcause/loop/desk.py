@@ -23,7 +23,7 @@ from callcause.state import Database, StaleVersion
 from callcause.state.base import utc_now
 from callcause.state.feedback import Feedback
 from callcause.state.ticket import PENDING, Result, Ticket
-from diagnosis.question import closed_questions
+from diagnosis.question import closed_questions, missing_questions
 from runbooks.model import Runbooks
 
 MOST_TOGETHER = 1000
@@ -237,7 +237,10 @@ class LoopDesk:
         return session.scalars(query.order_by(Ticket.received_at.desc(), Ticket.id).limit(1)).first()
 
     def _question(self, row: Ticket, result: Result) -> str | None:
-        found = closed_questions(result.contract["causes"], self._runbooks(), row.told)
+        """Name the question that is asked first: what the ticket lacks, else what decides most."""
+        contract = result.contract
+        decide = closed_questions(contract["causes"], self._runbooks(), row.told, contract["category"])
+        found = [*missing_questions(row.told), *decide]
         return found[0].field if found else None
 
     def _all_at_once(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Annotated
 from urllib.parse import quote
 
@@ -19,7 +20,7 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 Engineer = Annotated[Principal, Depends(sees(Role.engineer))]
 FIELDS = ("description", "msisdn", "occurred_at", "place_text", "ecgi")
 
-WITHOUT_SECONDS = len("2024-03-06T09:02")
+WITHOUT_SECONDS = r"\d{4}-\d\d-\d\dT\d\d:\d\d"
 """Browsers leave seconds out that are zero."""
 
 
@@ -35,8 +36,8 @@ async def take(request: Request, who: Engineer) -> Response:
     form = await form_of(request)
     given = {name: str(form.get(name) or "").strip() for name in FIELDS}
     told = {name: text for name, text in given.items() if text}
-    if len(given["occurred_at"]) == WITHOUT_SECONDS:
-        told["occurred_at"] = f"{given['occurred_at']}:00"
+    if "occurred_at" in told:
+        told["occurred_at"] = with_seconds(told["occurred_at"])
     service = service_of(request)
     if "description" not in told:
         return _again(request, given, {"description": "missing"})
@@ -48,6 +49,11 @@ async def take(request: Request, who: Engineer) -> Response:
         return _again(request, given, {str(one["field"]): str(one["reason"]) for one in error.errors})
     service.tickets.wake()
     return see_other(f"/ui/tickets/{quote(answer['tickets'][0]['id'])}")
+
+
+def with_seconds(text: str) -> str:
+    """Return a moment as a record has it; any other text stays as it is."""
+    return f"{text}:00" if re.fullmatch(WITHOUT_SECONDS, text) else text
 
 
 def _again(request: Request, given: dict[str, str], errors: dict[str, str]) -> Response:

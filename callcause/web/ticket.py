@@ -20,12 +20,13 @@ from callcause.service.settings import Role
 from callcause.state.feedback import Feedback
 from callcause.state.ticket import Result, Ticket, TicketEvent
 from callcause.web import closing
+from callcause.web.complaint import with_seconds
 from callcause.web.page import PageRoute, language_of, render, see_other
 from callcause.web.reader import ask, catalogue, runbooks_of, service_of
 from callcause.web.session import form_of, sees
 from dashboards.report.assembly import story_of
 from dashboards.report.page import ladders_of
-from diagnosis.question import Question, closed_questions, open_question, questions_data
+from diagnosis.question import Question, closed_questions, missing_questions, open_question, questions_data
 from runbooks.model import Runbooks
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -79,8 +80,8 @@ async def take_step(request: Request, ticket_id: str, who: Engineer) -> Response
 async def take_answers(request: Request, ticket_id: str, who: Engineer) -> Response:
     """Record what the customer answered; the ticket is diagnosed again with it."""
     form = await form_of(request)
-    asked = {str(one["field"]) for one in questions_data()["closed"]}
-    answers = {name: str(value) for name, value in form.items() if name in asked and value}
+    asked = {str(one["field"]) for kind in ("missing", "closed") for one in questions_data()[kind]}
+    answers = {name: with_seconds(str(value)) for name, value in form.items() if name in asked and value}
     version = _number(form.get("version"), "version")
     if not answers or version is None:
         raise Problem(422, "nothing was answered")
@@ -132,8 +133,9 @@ def _diagnosed(
 
 
 def _questions(result: Mapping[str, Any], runbooks: Runbooks, told: Mapping[str, Any]) -> list[Question]:
-    closed = closed_questions(result["causes"], runbooks, told) if result["causes"] else []
-    return [open_question(result["category"]["id"]), *closed[:QUESTIONS]]
+    category = result["category"]
+    closed = closed_questions(result["causes"], runbooks, told, category) if result["causes"] else []
+    return [open_question(category["id"]), *missing_questions(told), *closed[:QUESTIONS]]
 
 
 def _answered(told: Mapping[str, Any]) -> list[tuple[Mapping[str, str], Mapping[str, str]]]:

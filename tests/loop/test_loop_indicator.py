@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from math import exp, log
+from math import exp, log, log2
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,10 @@ from callcause.loop.indicator import LIFE, indicators, with_repeats
 from callcause.loop.reply import notice_text, reply_text
 from collectors.records.schema import load_schemas
 from diagnosis.question import (
+    category_bits,
     closed_questions,
     hit_probabilities,
+    missing_questions,
     open_question,
     questions_data,
 )
@@ -195,6 +197,45 @@ def test_what_is_known_is_not_asked_again_and_unknown_is() -> None:
 
 def test_nothing_is_asked_where_no_answer_could_change_anything() -> None:
     assert closed_questions([{"id": "drop-enb-fault", "probability": 0.9}], RUNBOOKS, {}) == []
+
+
+@pytest.mark.parametrize("category", ["registration", "access", "drop", "mos", "csfb", "other"])
+def test_a_category_that_is_not_sure_is_asked_for_first_and_a_sure_one_hardly(category: str) -> None:
+    unsure = closed_questions(ids(), RUNBOOKS, {}, {"id": category, "probability": 0.5})
+    assert unsure[0].field == "answer_call_outcome"
+    asked = {q.field: q.bits for q in unsure}
+    assert {"answer_icon_present", "answer_rat_while_dialling", "answer_call_outcome"} <= asked.keys()
+    sure = closed_questions(ids(), RUNBOOKS, {}, {"id": category, "probability": 0.99})
+    assert all(q.bits < asked[q.field] for q in sure if q.field == "answer_call_outcome")
+    plain = [q.field for q in closed_questions(ids(), RUNBOOKS, {})]
+    assert next(q.field for q in sure if q.field in plain) == plain[0], "the causes decide again"
+
+
+@given(
+    st.sampled_from(["registration", "access", "drop", "mos", "csfb", "other"]),
+    st.floats(0.0, 1.0),
+    st.sampled_from(["answer_icon_present", "answer_rat_while_dialling", "answer_call_outcome"]),
+)
+def test_an_answer_never_tells_less_than_nothing_nor_more_than_is_open(
+    category: str, probability: float, field: str
+) -> None:
+    bits = category_bits(field, {"id": category, "probability": probability})
+    rest = (1 - probability) / 5
+    shares = [probability, *[rest] * 5]
+    assert -1e-9 <= bits <= -sum(p * log2(p) for p in shares if p > 0) + 1e-9
+
+
+def test_what_says_nothing_of_the_category_has_no_bits() -> None:
+    assert category_bits("answer_sim_slot", {"id": "drop", "probability": 0.5}) == 0.0
+    assert category_bits("answer_call_outcome", {"id": "no such", "probability": 0.5}) == 0.0
+
+
+def test_what_a_ticket_lacks_is_asked_and_one_place_is_enough() -> None:
+    assert [q.field for q in missing_questions({})] == ["occurred_at", "place_text"]
+    assert [q.field for q in missing_questions({"occurred_at": "2024-03-06T09:00:00Z"})] == ["place_text"]
+    assert [q.field for q in missing_questions({"ecgi": "460-00-1-1", "place_text": ""})] == ["occurred_at"]
+    assert missing_questions({"occurred_at": "2024-03-06T09:00:00Z", "latitude": 25.0}) == []
+    assert all(q.text["en"] and q.text["zh"] and not q.answers for q in missing_questions({}))
 
 
 def test_every_category_has_an_open_question() -> None:

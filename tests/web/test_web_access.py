@@ -162,6 +162,26 @@ def test_a_cause_that_does_not_exist_or_is_not_told_is_refused_with_the_way_on(
     assert browse("board").submit(path, "/ui/tickets", confirmed_cause="not_found").status_code == 403
 
 
+def test_who_lacks_time_and_place_is_asked_for_them_first_and_the_answers_are_taken(
+    browse: Browse, site: str
+) -> None:
+    _ticket(site, "T-lacks")
+    browser = browse("desk")
+    text = _diagnosed(browser, "T-lacks")
+    asked = re.findall(r'<(?:input|select) name="(occurred_at|place_text|answer_\w+)"', text)
+    assert asked[:2] == ["occurred_at", "place_text"]
+    assert asked[2:], "closed questions come after"
+    version = re.search(r'name="version" value="(\d+)"', text)
+    assert version
+    answers = {"version": version[1], "occurred_at": "2024-03-06T09:02", "place_text": "Green Lake, tower 3"}
+    taken = browser.submit("/ui/answers/T-lacks", "/ui/tickets/T-lacks", **answers)
+    assert taken.status_code == 200, taken.text
+    again = _diagnosed(browser, "T-lacks")
+    assert "Green Lake, tower 3" in again
+    assert 'name="occurred_at"' not in again
+    assert 'name="place_text"' not in again
+
+
 def test_many_tickets_are_dispatched_together_each_for_itself(browse: Browse, site: str) -> None:
     _ticket(site, "T-many")
     browser = browse("desk")

@@ -23,7 +23,7 @@ from callcause.service.settings import Role
 from callcause.service.ticket_record import check
 from callcause.state.base import utc_now
 from callcause.state.ticket import Result, Ticket
-from diagnosis.question import Question, closed_questions, open_question
+from diagnosis.question import Question, closed_questions, missing_questions, open_question
 
 router = APIRouter(tags=["loop"])
 Viewer = Annotated[Principal, Depends(requires(Role.viewer))]
@@ -272,12 +272,17 @@ async def post_exchange(
 
 @router.get("/tickets/{ticket_id:path}/questions")
 async def get_questions(request: Request, ticket_id: str, who: Viewer) -> dict[str, Any]:
-    """Give the open question, then the closed ones by what they would decide."""
+    """Give the open question, what the ticket lacks, then the closed ones by what they would decide."""
     service: Service = request.app.state.service
     row, contract = await _diagnosed(service, ticket_id)
-    found = closed_questions(contract["causes"], service.diagnostician.runbooks, row.told)
-    first = open_question(contract["category"]["id"])
-    return {"ticket_id": ticket_id, "open": _question(first), "closed": [_question(one) for one in found]}
+    runbooks, category = service.diagnostician.runbooks, contract["category"]
+    found = closed_questions(contract["causes"], runbooks, row.told, category)
+    return {
+        "ticket_id": ticket_id,
+        "open": _question(open_question(category["id"])),
+        "missing": [_question(one) for one in missing_questions(row.told)],
+        "closed": [_question(one) for one in found],
+    }
 
 
 @router.post("/tickets/{ticket_id:path}/answers")
