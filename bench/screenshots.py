@@ -1,7 +1,8 @@
-"""`python -m bench.screenshots ADDRESS FOLDER`: a picture of every page of a running service, in both widths.
+"""`python -m bench.screenshots ADDRESS FOLDER`: every page of a running service, in pictures.
 
-Pages that are about one thing (a ticket, a cell, an alert) show the first that the lists lead to. The browser
-is Debian's Chromium. A message on its console or a request to another host ends the command with an error.
+Both widths, both themes, both languages. Pages that are about one thing (a ticket, a cell, an alert) show the
+first that the lists lead to. The browser is Debian's Chromium. A message on its console or a request to
+another host ends the command with an error.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
@@ -30,8 +32,13 @@ FIRST = {
     "alert": ("alerts", "tr[data-row] a"),
     "incident": ("incidents", "tr[data-row] a"),
 }
-WIDTHS = {"wide": 1280, "phone": 390}
-LOOKS = {"wide": ("en", "light"), "phone": ("zh", "dark")}
+LOOKS: dict[str, tuple[int, str, Literal["light", "dark"]]] = {
+    "wide": (1280, "en", "light"),
+    "phone": (390, "zh", "dark"),
+    "wide-dark": (1280, "zh", "dark"),
+    "phone-light": (390, "en", "light"),
+}
+"""Width, language and theme of each set of pictures."""
 
 
 def main() -> None:
@@ -44,19 +51,17 @@ def main() -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=FLAGS)
         wrong = [
-            line
-            for width in WIDTHS
-            for line in _take(browser, given.address.rstrip("/"), given.folder, width)
+            line for look in LOOKS for line in _take(browser, given.address.rstrip("/"), given.folder, look)
         ]
         browser.close()
     print("\n".join(wrong) if wrong else f"pictures in {given.folder}")
     sys.exit(bool(wrong))
 
 
-def _take(browser: Browser, address: str, folder: Path, width: str) -> Iterator[str]:
-    language, theme = LOOKS[width]
-    size: ViewportSize = {"width": WIDTHS[width], "height": 900}
-    page = browser.new_page(viewport=size, color_scheme=theme)  # type: ignore[arg-type]
+def _take(browser: Browser, address: str, folder: Path, look: str) -> Iterator[str]:
+    width, language, theme = LOOKS[look]
+    size: ViewportSize = {"width": width, "height": 900}
+    page = browser.new_page(viewport=size, color_scheme=theme)
     wrong: list[str] = []
     host = urlsplit(address).netloc
     page.on("console", lambda message: wrong.append(f"{page.url}: {message.text}"))
@@ -73,10 +78,10 @@ def _take(browser: Browser, address: str, folder: Path, width: str) -> Iterator[
     page.goto(f"{address}/ui/switch?language={language}")
     for name, path in _pages(page, address):
         page.goto(f"{address}{path}", wait_until="networkidle")
-        page.screenshot(path=folder / f"{name.replace('/', '-')}-{width}.png", full_page=True)
+        page.screenshot(path=folder / f"{name.replace('/', '-')}-{look}.png", full_page=True)
         over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         if over > 0:
-            wrong.append(f"{path}: {over} pixels wider than the {width} window")
+            wrong.append(f"{path}: {over} pixels wider than the window ({look})")
     page.close()
     yield from wrong
 
