@@ -222,6 +222,7 @@ KINDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "device_model": ("phone model", "终端型号"),
         "software_version": ("software version", "软件版本"),
         "change": ("planned work", "割接"),
+        "alarm": ("alarm", "告警"),
     },
     "guard": {
         "judged": ("cells judged", "已判小区"),
