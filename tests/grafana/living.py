@@ -48,6 +48,10 @@ again_every_s = 1
 every_s = 1
 [loop.advisory]
 least = 5
+[[notices]]
+name = "night shift"
+url = {env = "NIGHT_SHIFT"}
+attempts = 1
 [[collect.folder]]
 name = "network"
 folder = "in"
@@ -73,7 +77,8 @@ class LivingNetwork:
         newest_periods(self._made / "network/pm", folder / "in", self.now)
         stored(folder / "data/store", self._made / "network")
         (folder / "callcause.toml").write_text(CONFIG)
-        self.process = ServiceProcess(folder, folder / "callcause.toml")
+        nobody = "json://127.0.0.1:9/"
+        self.process = ServiceProcess(folder, folder / "callcause.toml", NIGHT_SHIFT=nobody)
         self.client = self.process.start()
         self._rows: list[dict[str, Any]] = []
         self.url = ""

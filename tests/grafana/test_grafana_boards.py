@@ -13,7 +13,10 @@ from grafana_stand_in import TOKEN, State, grafana
 
 from callcause_error import UsageError
 from collectors.kpi.catalogue import load_catalogue
+from dashboards.alerting.rules import rule_file
 from dashboards.exposition.families import FAMILIES
+from dashboards.exposition.survey import alarm_limits
+from dashboards.exposition.units import UNITS, baseline_family, limit_family, value_family
 from dashboards.grafana.boards import all_boards
 from dashboards.grafana.document import document, text
 from dashboards.grafana.provisioning import COMMITTED, differences, files, write
@@ -80,6 +83,19 @@ def test_queries_only_ask_for_metrics_and_labels_that_are_exposed(name: str) -> 
             assert metric in FAMILIES, expr
             for label in re.findall(r"(\w+)\s*[=!]", selector):
                 assert label in FAMILIES[metric].labels, expr
+
+
+def test_every_family_is_on_a_board_or_in_a_rule() -> None:
+    asked = rule_file(CATALOGUE) + " ".join(json.dumps(document(board)) for board in BOARDS.values())
+    placed = [kpi for kpi in map(CATALOGUE.kpi, CATALOGUE.ids()) if kpi.scope != "call"]
+    units = {kpi.unit for kpi in placed}
+    limited = {kpi.unit for kpi in placed if alarm_limits(kpi)}
+    of_single_calls = {
+        f(unit) for unit in UNITS for f in (value_family, baseline_family) if unit not in units
+    }
+    of_no_limit = {limit_family(unit) for unit in UNITS if unit not in limited}
+    used = set(re.findall(r"callcause_[a-z0-9_]+", asked))
+    assert set(FAMILIES) - used - of_single_calls - of_no_limit == set()
 
 
 def test_a_kpi_panel_shows_the_limit_of_the_catalogue() -> None:

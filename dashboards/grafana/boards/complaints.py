@@ -10,7 +10,11 @@ def board() -> Board:
     return Board(
         "complaints",
         Title("Complaints and diagnoses", "投诉与诊断"),
-        (Row(Title("Complaints", "投诉"), _complaints()), Row(Title("Diagnoses", "诊断"), _diagnoses())),
+        (
+            Row(Title("Complaints", "投诉"), _complaints()),
+            Row(Title("Diagnoses", "诊断"), _diagnoses()),
+            Row(Title("Alerts", "告警通知"), _alerts()),
+        ),
     )
 
 
@@ -55,5 +59,21 @@ def _diagnoses() -> tuple[Panel, ...]:
             Title("Delay of the diagnosis", "诊断时延"),
             (Query("callcause_diagnosis_delay_seconds", "{{statistic}}"),),
             unit="s",
+        ),
+    )
+
+
+def _alerts() -> tuple[Panel, ...]:
+    """Show alerts that other systems sent, and what was behind them."""
+    taken = "sum by (status) (increase(callcause_alerts_total[1h]))"
+    return (
+        Panel(Title("Firing by region", "各区域活动告警"), (Query("callcause_alerts_active", "{{region}}"),)),
+        Panel(Title("Taken in during an hour", "每小时接收数"), (Query(taken, "{{status}}"),)),
+        Panel(
+            Title("Answers", "告警诊断"),
+            (Query("callcause_alert_diagnosis_info", instant=True),),
+            kind="table",
+            width=24,
+            links=(CAUSE_LINK,),
         ),
     )

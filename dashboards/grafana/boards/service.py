@@ -64,6 +64,7 @@ def _collectors() -> tuple[Panel, ...]:
 
 
 def _store() -> tuple[Panel, ...]:
+    notices = "sum by (target, outcome) (increase(callcause_notices_total[1h]))"
     return (
         Panel(
             Title("Rows per second", "每秒行数"),
@@ -81,4 +82,9 @@ def _store() -> tuple[Panel, ...]:
             (Query("callcause_series", "series"), Query("sum(callcause_dropped_series)", "dropped")),
         ),
         Panel(Title("Age of the survey", "普查年龄"), (Query("callcause_kpi_survey_age_seconds"),), unit="s"),
+        Panel(
+            Title("Notices in an hour", "每小时通知"),
+            (Query(notices, "{{target}} {{outcome}}"),),
+        ),
+        Panel(Title("Version", "版本"), (Query("callcause_build_info", instant=True),), kind="table"),
     )
