@@ -6,6 +6,7 @@ import hashlib
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 
 from callcause_error import UsageError
@@ -16,6 +17,7 @@ from collectors.pm.source import sniff
 from collectors.store.ledger import SourceFile
 
 HEAD_BYTES = 4096
+SMALL_BYTES = 1 << 20
 TRUTH_HEADER = b"ticket_id,cause_id"
 NOT_DATA = frozenset({"readme", "readme.md", "readme.txt", "license", "license.txt", "notice", "sha256sums"})
 PARQUET_MAGIC = b"PAR1"
@@ -93,13 +95,22 @@ def look(path: Path) -> tuple[str, Found]:
             kind = recognise(path, head)
             if kind.startswith("skip:"):
                 return kind, Found(SourceFile(str(path), "", status.st_size), path, (0, 0))
-            file.seek(0)
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            digest = _digest(file, status.st_size)
     except OSError as error:
         raise BadFile("unreadable", f"cannot be read: {error.strerror}", file=str(path)) from error
     return kind, Found(
         SourceFile(str(path), digest, status.st_size), path, (status.st_size, status.st_mtime_ns)
     )
+
+
+def _digest(file: BufferedReader, size: int) -> str:
+    """Hash a file from its begin; a small one at once, without the large buffer that others need."""
+    file.seek(0)
+    if 0 < size <= SMALL_BYTES:
+        made = hashlib.sha256(file.read(size))
+        made.update(file.read())
+        return made.hexdigest()
+    return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check_unchanged(path: Path, stamp: tuple[int, int]) -> None:

@@ -92,7 +92,8 @@ class BlockBuilder:
         suspect[self._suspect_rows] = True
         for place in self._suspect_places:
             suspect[place] = True
-        self.notes.update((*self._file.notes, *self.info.notes))
+        for note in (*self._file.notes, *self.info.notes):
+            self.notes[note] += 1
         file, info = self._file, self.info
         block = PmBlock(
             file.managed_element, file.vendor, file.software_version, info.meas_info_id, info.job_id,

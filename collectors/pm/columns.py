@@ -51,14 +51,18 @@ class Columns:
     def lay(self, values: Floats, source: Indices, target: Indices, no_values: Floats) -> None:
         """Put columns of `values` into the new rows of the columns `target`, each for the first time."""
         whole = self._slot[target] < 0
-        if whole.any():
+        if whole.all():  # the usual case: nothing to choose
+            fits = table.lay_whole(self._whole, values, source, target, self._first, no_values)
+            if fits.all():
+                return
+            self._make_floats(target[~fits])
+        elif whole.any():
             some = target[whole]
             fits = table.lay_whole(self._whole, values, source[whole], some, self._first, no_values)
             self._make_floats(some[~fits])
         others = self._slot[target] >= 0
-        if others.any():
-            slots = self._slot[target[others]]
-            table.lay(self._floats, values, source[others], slots, self._first, no_values)
+        slots = self._slot[target[others]]
+        table.lay(self._floats, values, source[others], slots, self._first, no_values)
 
     def blank(self, target: Indices) -> None:
         """Leave the new rows of some columns without a value."""

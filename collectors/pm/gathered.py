@@ -23,7 +23,7 @@ from collectors.pm.counter_map import CounterMaps
 from collectors.pm.kept import KEPT_SCHEMA, NO_SUSPECT, SOURCE, KeptResults
 from collectors.pm.lists import places_read
 from collectors.pm.objects import ObjectKey, ObjectMatcher
-from collectors.pm.translation import Translation, Wanted, translation
+from collectors.pm.translation import Plan, Translation, Wanted, translation
 from collectors.pm.wide import Part, WideTable
 
 WIDE_SCHEMA: Final = pl.Schema(
@@ -58,8 +58,7 @@ class Gathered:
         self._tables: dict[Translation, WideTable] = {}
         self._kept = KeptResults()
         self._stats: dict[int, Counter[str]] = defaultdict(Counter)
-        self.unmapped: Counter[str] = Counter()
-        """Results by counter name that neither the map nor the wanted names know."""
+        self._unknown: Counter[Plan] = Counter()
         self.size = 0
         """Values of the blocks."""
 
@@ -67,6 +66,15 @@ class Gathered:
     def vendors(self) -> tuple[str, ...]:
         """Return vendorName of the headers, sorted."""
         return tuple(sorted({vendor for vendor, *_ in self._chosen if vendor}))
+
+    @property
+    def unmapped(self) -> Counter[str]:
+        """Results by counter name that neither the map nor the wanted names know."""
+        found: Counter[str] = Counter()
+        for plan, rows in self._unknown.items():
+            for column in plan.unknown:
+                found[plan.counters[column]] += rows
+        return found
 
     def holds_a_value(self, block: PmBlock) -> bool:
         """Whether a block has a value that becomes a row."""
@@ -93,7 +101,8 @@ class Gathered:
         plan = chosen.plan(block.counters)
         objects = self._numbered(block, chosen)
         self._seen[source].append(objects)
-        suspect = block.suspect if block.suspect.any() else NO_SUSPECT
+        suspects = int(np.count_nonzero(block.suspect))
+        suspect = block.suspect if suspects else NO_SUSPECT
         period = self._periods.setdefault((source, block.begin, block.period_s), len(self._periods))
         if plan.columns.size:
             yield Part(objects, plan.names, plan.columns, block.values, suspect, period, block.job_id)
@@ -103,10 +112,13 @@ class Gathered:
             found = np.ascontiguousarray(np.array(numbers, dtype=np.float64).T)
             names = tuple(each.key for each in sources)
             yield Part(objects, names, np.arange(len(names)), found, NO_SUSPECT, period, block.job_id)
-        kept = self._kept.add(block, plan, chosen, objects, source)
-        self._count(block, source, kept)
-        for column in plan.unknown:
-            self.unmapped[block.counters[column]] += len(block.objects)
+        kept = self._kept.add(block, plan, chosen, objects, suspect, source)
+        stats = self._stats[source]
+        stats["suspect_values"] += suspects
+        stats["kept_rows"] += kept
+        self._count(block, stats)
+        if plan.unknown:
+            self._unknown[plan] += len(block.objects)
 
     def clear(self) -> None:
         """Forget all blocks; the memory of the tables is used again."""
@@ -114,7 +126,7 @@ class Gathered:
             wide.clear()
         self._periods, self._kept = {}, KeptResults()
         self._seen, self._stats = defaultdict(list), defaultdict(Counter)
-        self.unmapped, self.size = Counter(), 0
+        self._unknown, self.size = Counter(), 0
 
     def _translation(self, block: PmBlock) -> Translation:
         said = (block.vendor, block.software_version, block.objects[:1], block.counters)
@@ -134,14 +146,12 @@ class Gathered:
             self._numbers[key] = np.array(found, dtype=np.int64)
         return self._numbers[key]
 
-    def _count(self, block: PmBlock, source: int, kept: int) -> None:
-        stats = self._stats[source]
-        stats.update(block.notes)
+    def _count(self, block: PmBlock, stats: Counter[str]) -> None:
+        if block.notes:
+            stats.update(block.notes)
         stats["blocks"] += 1
         stats["values"] += table.known(block.values)
         stats["values"] += sum(map(len, block.vectors.values()))
-        stats["suspect_values"] += int(np.count_nonzero(block.suspect))
-        stats["kept_rows"] += kept
         self.size += block.values.size
 
     def rows(self, matcher: ObjectMatcher) -> Rows:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from collectors.pm import table
 from collectors.pm.block import PmBlock
 from collectors.pm.lists import spread
-from collectors.pm.translation import Plan, Translation
+from collectors.pm.translation import BETWEEN, Plan, Translation
 
 SOURCE: Final = "_source"
 _TIME: Final = pl.Datetime("us", "UTC")
@@ -34,13 +34,12 @@ PACKED_SCHEMA: Final = pl.Schema({
     "entity": pl.String(), "entity_kind": pl.String(), "period_start": _TIME, "period_s": pl.Int32(),
     "job": pl.String(), "counters": pl.String(), "values": pl.List(pl.Float64()),
 })  # fmt: skip
-_BETWEEN: Final = "\x1f"  # XML cannot hold it, so no counter name does
 NO_SUSPECT: Final = np.empty((0, 0), dtype=np.bool_)
 
 
 def unpacked(rows: pl.LazyFrame) -> pl.LazyFrame:
     """Packed rows as `KEPT_SCHEMA`, one row for each value; further columns stay."""
-    long = rows.with_columns(pl.col("counters").str.split(_BETWEEN)).explode("counters", "values")
+    long = rows.with_columns(pl.col("counters").str.split(BETWEEN)).explode("counters", "values")
     long = long.rename({"counters": "counter", "values": "value"}).filter(pl.col("value").is_not_nan())
     return long.with_columns(suspect=pl.lit(value=False), target=pl.lit(None, pl.String))
 
@@ -76,11 +75,19 @@ class KeptResults:
         self._packed: list[_Packed] = []
 
     def add(
-        self, block: PmBlock, plan: Plan, chosen: Translation, objects: NDArray[np.int64], source: int
+        self,
+        block: PmBlock,
+        plan: Plan,
+        chosen: Translation,
+        objects: NDArray[np.int64],
+        suspect: NDArray[np.bool_],
+        source: int,
     ) -> int:
-        """Keep what `plan` does not use, and return how many values; `objects`: the number of each row."""
+        """Keep what `plan` does not use, and return how many values; `objects`: the number of each row.
+
+        `suspect`: that of the block, `NO_SUSPECT` where nothing is.
+        """
         head = (block.begin, block.period_s, block.job_id, source)
-        suspect = block.suspect if block.suspect.any() else NO_SUSPECT
         kept = self._pack(block, plan, chosen, objects, suspect, head)
         if suspect.size or plan.places:
             kept += self._single(block, plan, chosen, objects, head)
@@ -108,8 +115,7 @@ class KeptResults:
         values = table.taken(block.values, suspect, plan.packed, chosen.no_values)
         count = table.known(values)
         if count:
-            names = _BETWEEN.join(block.counters[column] for column in plan.packed)
-            self._packed.append(_Packed(objects, names, values, head))
+            self._packed.append(_Packed(objects, plan.packed_counters, values, head))
         return count
 
     def _single(

@@ -55,8 +55,9 @@ class ObjectMatcher:
         if new:
             frame = self.match(pl.DataFrame(new, schema=OBJECT_SCHEMA, orient="row"))
             self._known.update(zip(new, frame.select("entity", "entity_kind", "by").iter_rows(), strict=True))
-        schema = {"entity": pl.String, "entity_kind": pl.String, "by": pl.String}
-        return pl.DataFrame([self._known[key] for key in objects], schema=schema, orient="row")
+        found = list(zip(*(self._known[key] for key in objects), strict=True)) or [(), (), ()]
+        names = ("entity", "entity_kind", "by")
+        return pl.DataFrame([pl.Series(n, some, pl.String) for n, some in zip(names, found, strict=True)])
 
     def match(self, objects: pl.DataFrame) -> pl.DataFrame:
         """Add `entity`, `entity_kind` (cell, gsm_cell, node, other) and `by` to objects (`OBJECT_SCHEMA`).

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property, lru_cache
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from collectors.pm.counter_map import CounterMap, Source, Way, loose
 
+BETWEEN: Final = "\x1f"  # XML cannot hold it, so no counter name does
 _MOST_PLANS = 1024
 
 
@@ -47,10 +49,11 @@ def _wanted(wanted: frozenset[str]) -> Wanted:
     return Wanted(names, patterns, {loose(name): name for name in sorted(names, reverse=True)})
 
 
-@dataclass
+@dataclass(eq=False)
 class Plan:
     """What the columns of one list of counters are."""
 
+    counters: tuple[str, ...]
     numbers: list[tuple[int, str]] = field(default_factory=list)
     """(column, name in the frame)."""
     places: dict[int, list[Source]] = field(default_factory=dict)
@@ -79,6 +82,11 @@ class Plan:
     def packed(self) -> NDArray[np.int64]:
         """Columns that are kept whole."""
         return np.array([column for column in self.other if column not in self.places], dtype=np.int64)
+
+    @cached_property
+    def packed_counters(self) -> str:
+        """Their counters as one text."""
+        return BETWEEN.join(self.counters[column] for column in self.packed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +141,7 @@ class Translation:
         return self._plans[counters]
 
     def _new_plan(self, counters: tuple[str, ...]) -> Plan:
-        plan = Plan()
+        plan = Plan(counters)
         for column, counter in enumerate(counters):
             own = self._wanted.spelled(counter)
             sources = self._sources.get(counter, [])

@@ -38,6 +38,7 @@ class WideTable:
     def __init__(self, chosen: Translation) -> None:
         self._chosen = chosen
         self._column_of: dict[str, int] = {}
+        self._targets: dict[tuple[str, ...], tuple[Indices, bool]] = {}
         self._columns = Columns()
         self._periods: list[Indices] = []
         self._objects: list[Indices] = []
@@ -49,7 +50,7 @@ class WideTable:
 
     def clear(self) -> None:
         """Forget all rows."""
-        self._column_of, self._periods, self._objects = {}, [], []
+        self._column_of, self._targets, self._periods, self._objects = {}, {}, [], []
         self._columns.clear()
 
     def add(self, parts: Sequence[Part], objects: int, more: float) -> int:
@@ -59,25 +60,40 @@ class WideTable:
         are by now; `more` times the rows of this file are still to come.
         """
         rows, places = _places(parts, objects)
-        for part in parts:
-            for name in part.names:
-                self._column_of.setdefault(name, len(self._column_of))
+        targets = [self._target(part.names) for part in parts]
         self._columns.begin(len(self._column_of), len(rows), more)
         empty = np.ones(len(self._column_of), np.bool_)
         conflicts = 0
         for at in sorted(range(len(parts)), key=lambda at: parts[at].job):
-            target = np.array([self._column_of[name] for name in parts[at].names], dtype=np.int64)
-            conflicts += self._put(parts[at], places[at], target, empty[target])
+            target, distinct = targets[at]
+            conflicts += self._put(parts[at], places[at], target, empty[target], distinct)
             empty[target] = False
-        self._columns.blank(np.flatnonzero(empty))
+        if empty.any():
+            self._columns.blank(np.flatnonzero(empty))
         self._periods.append(rows // objects)
         self._objects.append(rows % objects)
         return conflicts
 
-    def _put(self, part: Part, row_of: Indices | None, target: Indices, empty: NDArray[np.bool_]) -> int:
+    def _target(self, names: tuple[str, ...]) -> tuple[Indices, bool]:
+        """Return the columns of these names, and whether each is another one."""
+        if names not in self._targets:
+            for name in names:
+                self._column_of.setdefault(name, len(self._column_of))
+            target = np.array([self._column_of[name] for name in names], dtype=np.int64)
+            self._targets[names] = target, len(set(names)) == len(names)
+        return self._targets[names]
+
+    def _put(
+        self,
+        part: Part,
+        row_of: Indices | None,
+        target: Indices,
+        empty: NDArray[np.bool_],
+        distinct: bool,
+    ) -> int:
         """Put a part into its columns; `empty`: those where nothing stands yet in these rows."""
         no_values = self._chosen.no_values
-        if row_of is None and not part.suspect.size and empty.all() and len(set(part.names)) == len(target):
+        if row_of is None and not part.suspect.size and distinct and empty.all():
             self._columns.lay(part.values, part.columns, target, no_values)
             return 0
         row_of = np.arange(len(part.objects)) if row_of is None else row_of

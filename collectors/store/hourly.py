@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from collectors.kpi.catalogue import Catalogue
 from collectors.kpi.formula import inputs_of
@@ -79,15 +77,10 @@ def _marked(hours: pl.DataFrame, suspects: pl.DataFrame, catalogue: Catalogue) -
 def stored(hours: pl.DataFrame) -> pl.DataFrame:
     """Bring hours to the form that is stored: Float32 with NaN, empty columns left out."""
     values = sorted(c for c in hours.columns if c not in HOUR)
-    known = ((name, _stored(hours[name])) for name in values)
-    return hours.select(*HOUR).hstack(
-        [pl.Series(name, numbers) for name, numbers in known if not np.isnan(numbers).all()]
-    )
-
-
-def _stored(column: pl.Series) -> NDArray[np.float32]:
-    with np.errstate(over="ignore"):
-        return column.cast(pl.Float64).to_numpy().astype(np.float32)
+    known = hours.select(pl.col(values).cast(pl.Float32).fill_null(float("nan")))
+    empty = known.select(pl.all().is_nan().all()).row(0) if values else ()
+    kept = [name for name, none in zip(values, empty, strict=True) if not none]
+    return hours.select(*HOUR).hstack(known.select(kept))
 
 
 def merged(before: pl.DataFrame | None, touched: pl.DataFrame, fresh: pl.DataFrame) -> pl.DataFrame:
