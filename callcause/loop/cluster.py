@@ -1,22 +1,27 @@
 """Clusters: tickets that share an element within a day, and whether that is more than chance.
 
 Section 4 and check G-03: three or more tickets on one key within 24 hours, and more than the normal daily
-volume of that key explains. The chance level is the Poisson tail P(N >= n | normal volume). Keys differ in
-what they say; the one with the least chance gives the incident its name.
+volume of that key explains. The chance level is the Poisson tail P(N >= n | normal volume), raised to that
+of any entity of the kind: of a hundred cells one has three tickets of different causes soon enough. Keys
+differ in what they say; the one with the least chance gives the incident its name.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from scipy.special import gammainc
 
+Numbers = NDArray[Any]
 KEYS = (
+    "alarm",
     "cell",
     "ring",
     "tracking_area",
@@ -25,12 +30,16 @@ KEYS = (
     "software_version",
     "change",
 )
-"""What tickets may share, the most local first; `ring` = the cell or one of its first-ring neighbours."""
+"""What tickets may share, the most telling first.
+
+`alarm`, `change`: the evidence of the diagnoses is the same alarm or the same planned work. `ring`: the cell
+or one of its first-ring neighbours.
+"""
 PAIRS = {"ticket_id": pl.String(), "at": pl.Datetime("us", "UTC"), "key": pl.String(), "entity": pl.String()}
 
 
 class ClusterSettings(BaseModel):
-    """When tickets are a cluster. `chance`: it must be rarer than this for its key (default-unverified)."""
+    """When tickets are a cluster. `chance`: it must be rarer than this (default-unverified)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -47,13 +56,29 @@ class ClusterSettings(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """Tickets that share an entity: `chance` = probability of so many by chance, `expected` in the window."""
+    """Tickets that share an entity: `expected` in the window, `chance` of so many on any entity of its kind.
+
+    `among`: how many entities of its kind there are.
+    """
 
     key: str
     entity: str
     tickets: tuple[str, ...]
     expected: float
     chance: float
+    among: int = 1
+
+    def of(self, tickets: Sequence[str]) -> Cluster:
+        """Return the cluster that some of its tickets are by themselves."""
+        chance = float(
+            _chance(np.array([len(tickets)]), np.array([self.expected]), np.array([self.among]))[0]
+        )
+        return replace(self, tickets=tuple(tickets), chance=chance)
+
+
+def _chance(n: Numbers, expected: Numbers, among: Numbers) -> Numbers:
+    """Chance of `n` or more, by Poisson, on at least one of `among` entities."""
+    return np.asarray(-np.expm1(among * np.log1p(-np.minimum(gammainc(n, expected), 1.0 - 1e-12))))
 
 
 def clusters(
@@ -70,12 +95,14 @@ def clusters(
         return []
     dense = _densest(pairs, chosen)
     rows = dense.filter(pl.col("n") >= chosen.least).join(usual, on=["key", "entity"], how="left")
+    kinds = pl.concat([usual.select("key", "entity"), pairs.select("key", "entity")]).unique()
+    rows = rows.join(kinds.group_by("key").len("among"), on="key")
     expected = rows["per_day"].fill_null(chosen.usual_per_day).clip(1e-6).to_numpy() * chosen.window_h / 24.0
-    chance = gammainc(rows["n"].to_numpy(), expected)  # of so many or more, by Poisson
+    chance = _chance(rows["n"].to_numpy(), expected, rows["among"].to_numpy())
     rows = rows.with_columns(pl.Series("expected", expected), pl.Series("chance", chance))
     rows = rows.filter(pl.col("chance") < chosen.chance).sort("chance", "key", "entity")
     return [
-        Cluster(r["key"], r["entity"], tuple(sorted(r["tickets"])), float(r["expected"]), float(r["chance"]))
+        Cluster(r["key"], r["entity"], tuple(sorted(r["tickets"])), r["expected"], r["chance"], r["among"])
         for r in rows.iter_rows(named=True)
     ]
 
@@ -92,11 +119,12 @@ def _densest(pairs: pl.DataFrame, settings: ClusterSettings) -> pl.DataFrame:
     )
 
 
-def incidents(found: Sequence[Cluster]) -> list[Cluster]:
+def incidents(found: Sequence[Cluster], settings: ClusterSettings | None = None) -> list[Cluster]:
     """Put each ticket into one cluster: of those that it is in, the one with the least chance.
 
-    Equal chances go to the more local key. A cluster that keeps fewer tickets than it needs is dropped.
+    Equal chances go to the more telling key. What another cluster leaves of one must be a cluster by itself.
     """
+    chosen = settings or ClusterSettings()
     order = sorted(
         found, key=lambda c: (c.chance, KEYS.index(c.key) if c.key in KEYS else len(KEYS), c.entity)
     )
@@ -104,10 +132,16 @@ def incidents(found: Sequence[Cluster]) -> list[Cluster]:
     kept: list[Cluster] = []
     for cluster in order:
         mine = [ticket for ticket in cluster.tickets if ticket not in taken]
-        if len(mine) >= max(2, round(0.5 * len(cluster.tickets))) and len(mine) >= 2:
+        left = cluster if len(mine) == len(cluster.tickets) else cluster.of(mine)
+        if stands(left, chosen):
             taken.update(mine)
-            kept.append(Cluster(cluster.key, cluster.entity, tuple(mine), cluster.expected, cluster.chance))
+            kept.append(left)
     return kept
+
+
+def stands(cluster: Cluster, settings: ClusterSettings) -> bool:
+    """Whether it has enough tickets, and more than chance explains."""
+    return len(cluster.tickets) >= settings.least and cluster.chance < settings.chance
 
 
 def five_minute_counts(at: pl.Series) -> pl.DataFrame:

@@ -13,7 +13,7 @@ import polars as pl
 from sqlalchemy import Row, bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from callcause.loop.cluster import PAIRS, Cluster, clusters, incidents
+from callcause.loop.cluster import PAIRS, Cluster, ClusterSettings, clusters, incidents, stands
 from callcause.loop.course import judge
 from callcause.loop.life import OPEN as OPEN_STATES
 from callcause.loop.settings import LoopSettings
@@ -83,26 +83,50 @@ class IncidentDesk(Desk):
         assert isinstance(end, datetime)  # noqa: S101
         names = new.select("key", "entity").unique()
         known = pl.concat([usual, _own_history(session, names, usual, begin - window, self._settings)])
+        known = _at_level(known, _level(session, usual, end - window, end))
         judged = names.join(known, on=["key", "entity"], how="left").filter(
             pl.col("per_day").is_not_null() | ~pl.col("key").is_in(list(WIDE))
         )
         near = _pairs(session, judged, begin - window, end + window)
-        for cluster in incidents(clusters(near, known, self._settings.clusters)):
-            link(session, cluster)
+        rules = self._settings.clusters
+        for cluster in incidents(clusters(near, known, rules), rules):
+            link(session, cluster, rules)
 
 
-def link(session: Session, cluster: Cluster) -> Incident | None:
-    """Open an incident for a cluster, or add its tickets to the one that most of them are in."""
+def _level(session: Session, usual: pl.DataFrame, begin: datetime, end: datetime) -> float:
+    """Return how many tickets came, as a multiple of what usually comes; 1 where that is not known."""
+    per_day = float(usual.filter(pl.col("key") == "cell")["per_day"].sum())
+    expected = per_day * ((end - begin) / timedelta(days=1))
+    came = (
+        session.scalar(select(func.count()).where(Ticket.received_at > begin, Ticket.received_at <= end)) or 0
+    )
+    return max(1.0, came / expected) if expected > 0 else 1.0
+
+
+def _at_level(known: pl.DataFrame, level: float) -> pl.DataFrame:
+    """Let wide keys expect their part of what came: where all rise, it is none of them that stands out."""
+    wide = pl.col("key").is_in(list(WIDE))
+    return known.with_columns(pl.when(wide).then(pl.col("per_day") * level).otherwise(pl.col("per_day")))
+
+
+def link(session: Session, cluster: Cluster, rules: ClusterSettings | None = None) -> Incident | None:
+    """Open an incident for a cluster, or add its tickets to the one that most of them are in.
+
+    Tickets that are in other incidents stay there: what is left must be a cluster by itself to open one.
+    """
     standing = _standing(session, cluster.tickets)
-    there = Counter(incident for _, incident, _ in standing if incident)
+    there = Counter(incident for _, incident, _ in standing if incident).most_common(1)
     alone = [name for name, incident, state in standing if not incident and state in OPEN_STATES]
-    parent = session.get(Incident, there.most_common(1)[0][0]) if there else None
+    # A wide cluster that holds some tickets of an incident does not give it all the others.
+    most = there and there[0][1] * 2 > len(cluster.tickets)
+    parent = session.get(Incident, there[0][0]) if most else None
     if parent is None or parent.state != OPEN:
         parent = _same_entity(session, cluster)
-    if not alone or (parent is None and len(alone) < 2):
+    left = cluster if len(alone) == len(cluster.tickets) else cluster.of(alone)
+    if not alone or (parent is None and not stands(left, rules or ClusterSettings())):
         return parent
     rows = _tickets(session, alone)
-    parent = parent or _open(session, cluster, rows)
+    parent = parent or _open(session, left, rows)
     for row in rows:
         row.incident_id = parent.id
         judge(row)

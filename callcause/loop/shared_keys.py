@@ -57,6 +57,7 @@ class Inventories:
         known = cells.collect()
         own = known.select("cell", pl.col("cell").alias("centre"))
         ring = pl.concat([own, one_way, back]).unique().join(own.select("cell"), on="cell", how="semi")
+        ring = ring.join(own.select("centre"), on="centre", how="semi")  # no ring around a cell of GSM
         volumes = store.records("ticket_volume").select(
             pl.col("key_type").cast(pl.String).replace_strict(_VOLUME_KEYS, default=None).alias("key"),
             pl.col("key").alias("entity"),
@@ -116,12 +117,17 @@ def pairs(tickets: Sequence[Diagnosed], known: Inventories, after: timedelta) ->
     rows = rows.with_columns(pl.coalesce("told_area", "tracking_area").alias("tracking_area"))
     named = rows.select("ticket_id", "at", "cell", "tracking_area", "software_version", "device_model")
     plain = named.unpivot(index=["ticket_id", "at"], variable_name="key", value_name="entity").drop_nulls()
-    nodes = rows.select("ticket_id", "at", pl.lit("node").alias("key"), pl.col("nodes").alias("entity"))
-    nodes = nodes.explode("entity").drop_nulls()
+    named_by_checks = [
+        rows.select("ticket_id", "at", pl.lit(key).alias("key"), pl.col(column).alias("entity"))
+        .explode("entity")
+        .drop_nulls()
+        .cast({"entity": pl.String})
+        for key, column in (("node", "nodes"), ("alarm", "alarms"), ("change", "changes"))
+    ]
     ring = rows.join(known.ring, on="cell").select(
         "ticket_id", "at", pl.lit("ring").alias("key"), pl.col("centre").alias("entity")
     )
-    both = pl.concat([plain.cast({"entity": pl.String}), nodes.cast({"entity": pl.String}), ring])
+    both = pl.concat([plain.cast({"entity": pl.String}), *named_by_checks, ring])
     return (
         pl.concat([both, _linked(both, rows, known.work, after)])
         .unique()
@@ -147,6 +153,8 @@ _OWN = {
     "told_area": pl.String(),
     "device_model": pl.String(),
     "nodes": pl.List(pl.String()),
+    "alarms": pl.List(pl.String()),
+    "changes": pl.List(pl.String()),
 }
 
 
@@ -156,6 +164,9 @@ def _own(ticket: Diagnosed) -> dict[str, Any]:
     places = [str(check.get("at") or "").split(" ", 1) for check in contract.get("checks", ())]
     cells = Counter(place[1] for place in places if place[0] == "cell" and len(place) == 2)
     nodes = {place[1] for place in places if place[0] == "node" and len(place) == 2}
+    hits = [
+        str(c.get("at") or "").split(" ", 1) for c in contract.get("checks", ()) if c.get("outcome") == "HIT"
+    ]
     guilty = contract.get("guilty_node") or {}
     if guilty.get("id"):
         nodes.add(str(guilty["id"]))
@@ -169,4 +180,6 @@ def _own(ticket: Diagnosed) -> dict[str, Any]:
         "told_area": str(record["tac"]) if record.get("tac") is not None else None,
         "device_model": record.get("imei_tac"),
         "nodes": sorted(nodes),
+        "alarms": sorted({hit[1] for hit in hits if hit[0] == "alarm" and len(hit) == 2}),
+        "changes": sorted({hit[1] for hit in hits if hit[0] == "change" and len(hit) == 2}),
     }

@@ -63,6 +63,35 @@ def test_tickets_on_a_key_of_large_normal_volume_are_chance() -> None:
     assert clusters(pairs(*[(f"t{i}", i, "device_model", "M1") for i in range(15)]), busy)
 
 
+def test_of_many_cells_one_has_three_tickets_by_chance() -> None:
+    """What is rare for one cell is not rare for the busiest of a thousand."""
+    three = pairs(("a", 0, "cell", "c1"), ("b", 5, "cell", "c1"), ("c", 23, "cell", "c1"))
+    for number, tickets in ((1, 1), (1000, 0)):
+        usual = pl.DataFrame(
+            {
+                "key": ["cell"] * number,
+                "entity": [f"c{n + 1}" for n in range(number)],
+                "per_day": [0.2] * number,
+            }
+        )
+        assert len(clusters(three, usual)) == tickets
+    six = pairs(*((f"t{n}", float(n), "cell", "c1") for n in range(6)))
+    assert clusters(six, usual)[0].chance < 0.01
+
+
+def test_what_a_cluster_leaves_of_another_is_one_only_where_it_stands_by_itself() -> None:
+    near = [(f"n{n}", 0.1 * n, "cell", "c1") for n in range(8)]
+    wide = [(t, h, "software_version", "v1") for t, h, _, _ in near]
+    wide += [(f"w{n}", float(n), "software_version", "v1") for n in range(4)]
+    usual = pl.DataFrame({"key": ["cell", "software_version"], "entity": ["c1", "v1"], "per_day": [0.1, 5.0]})
+    found = clusters(pairs(*near, *wide), usual)
+    assert {one.key for one in found} == {"cell", "software_version"}
+    assert [(one.key, len(one.tickets)) for one in incidents(found)] == [("cell", 8)]
+    many = [(f"m{n}", 0.1 * n, "software_version", "v1") for n in range(14)]
+    both = incidents(clusters(pairs(*near, *wide, *many), usual))
+    assert [(one.key, len(one.tickets)) for one in both] == [("cell", 8), ("software_version", 18)]
+
+
 def test_a_ticket_that_comes_twice_counts_once() -> None:
     assert not clusters(
         pairs(("a", 0, "cell", "c1"), ("a", 0, "cell", "c1"), ("b", 1, "cell", "c1")), NO_HISTORY

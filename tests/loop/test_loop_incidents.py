@@ -194,3 +194,57 @@ def test_a_ticket_that_is_clustered_twice_is_written_down_once(state: Database) 
         cluster(state, desk, *names)
     assert state.read(lambda s: s.scalar(select(func.count()).select_from(TicketKey))) == 3
     assert [one.tickets for one in incidents(state)] == [3]
+
+
+def test_a_wide_cluster_does_not_give_its_tickets_to_an_incident_that_holds_a_few(state: Database) -> None:
+    names = [f"T-{n}" for n in range(10)]
+    state.write(lambda s: s.add_all(ticket(name) for name in names))
+    diagnose(state, *map(contract, names))
+    state.write(lambda s: link(s, Cluster("cell", "A", tuple(names[:3]), 0.2, 1e-3)) and None)
+    wide = Cluster("software_version", "V1", tuple(names), 0.5, 1e-6)
+    state.write(lambda s: link(s, wide) and None)
+    assert sorted((one.key, one.tickets) for one in incidents(state)) == [
+        ("cell", 3),
+        ("software_version", 7),
+    ]
+    # What those two leave of a third one is no cluster.
+    more = ["T-x", "T-y"]
+    state.write(lambda s: s.add_all(ticket(name) for name in more))
+    diagnose(state, *map(contract, more))
+    state.write(lambda s: link(s, Cluster("node", "N", (*names[:5], *more), 0.5, 1e-6)) and None)
+    assert {one.key for one in incidents(state)} == {"cell", "software_version"}
+
+
+def test_where_everything_rises_no_wide_key_stands_out(state: Database) -> None:
+    """On the first days of a month all complain more: each software version has its part of it."""
+    cells = [(f"c{n}", 0.1) for n in range(20)]
+    usual = pl.DataFrame(
+        [{"key": "cell", "entity": name, "per_day": n} for name, n in cells]
+        + [{"key": "software_version", "entity": v, "per_day": 1.0} for v in ("V1", "V2")]
+    )
+    names = [f"T-{n:02d}" for n in range(16)]
+    state.write(lambda s: s.add_all(ticket(name, n) for n, name in enumerate(names)))
+    diagnose(state, *map(contract, names))
+    desk = IncidentDesk(state, Silent(), SETTINGS)  # type: ignore[arg-type]
+    made = pl.DataFrame(
+        [
+            {"ticket_id": name, "at": NOW + timedelta(minutes=n), "key": key, "entity": entity}
+            for n, name in enumerate(names)
+            for key, entity in (("cell", f"c{n}"), ("software_version", f"V{1 + n % 2}"))
+        ],
+        schema_overrides={"at": pl.Datetime("us", "UTC")},
+    )
+    state.write(lambda s: desk._write(s, names, made, usual))
+    assert incidents(state) == []  # eight of a version where one is usual, but sixteen of all where two are
+    mine = ["U-1", "U-2", "U-3", "U-4"]
+    state.write(lambda s: s.add_all(ticket(name, 20) for name in mine))
+    diagnose(state, *map(contract, mine))
+    here = pl.DataFrame(
+        [
+            {"ticket_id": name, "at": NOW + timedelta(minutes=20), "key": "cell", "entity": "c3"}
+            for name in mine
+        ],
+        schema_overrides={"at": pl.Datetime("us", "UTC")},
+    )
+    state.write(lambda s: desk._write(s, mine, here, usual))
+    assert [(one.key, one.entity, one.tickets) for one in incidents(state)] == [("cell", "c3", 5)]

@@ -225,14 +225,20 @@ def inventories() -> Inventories:
 
 def test_a_ticket_shares_what_its_cell_its_diagnosis_and_planned_work_tell() -> None:
     told = {"occurred_at": NOW.isoformat(), "imei_tac": "35123456"}
+    checks = [
+        {"at": "cell A", "outcome": "MISS"},
+        {"at": "alarm AL-1", "outcome": "HIT"},
+        {"at": "alarm AL-2", "outcome": "MISS"},
+        {"at": "change CR-0", "outcome": "HIT"},
+    ]
     found = pairs(
-        [Diagnosed("T-1", NOW, told, {"checks": [{"at": "cell A"}], "guilty_node": {"id": "SCSCF-1"}})],
+        [Diagnosed("T-1", NOW, told, {"checks": checks, "guilty_node": {"id": "SCSCF-1"}})],
         inventories(),
         timedelta(hours=2),
     )
     assert sorted(found.select("key", "entity").rows()) == [
-        ("cell", "A"), ("change", "CR-1"), ("device_model", "35123456"), ("node", "SCSCF-1"), ("ring", "A"),
-        ("ring", "B"), ("software_version", "V1"), ("tracking_area", "7"),
+        ("alarm", "AL-1"), ("cell", "A"), ("change", "CR-0"), ("change", "CR-1"),
+        ("device_model", "35123456"), ("node", "SCSCF-1"), ("ring", "A"), ("ring", "B"), ("software_version", "V1"), ("tracking_area", "7"),
     ]  # fmt: skip
 
 
