@@ -111,7 +111,13 @@ def _condition(one: Contract) -> tuple[Any, ...]:
 
 
 def _elsewhere_or_before(before: Contract, found: Contract, remedied_at: datetime) -> bool:
-    """Whether a check speaks of another place, or of a time before the remedy."""
+    """Whether a check speaks of another place, or of a time before the remedy.
+
+    A value without a time, of an inventory or a subscription, that says what it said before is no word about
+    the time after: it may be the same copy. One that says something else is newer.
+    """
+    if found["period"] is None and found["outcome"] == "HIT":
+        return True
     if before["at"].startswith(SAME_PLACE) and found["at"] != before["at"]:
         return True
     if before["at"].startswith(("call ", "registration ")) and found["at"] == before["at"]:

@@ -163,3 +163,13 @@ def test_a_look_on_demand_says_why_there_is_none_yet(state: Database) -> None:
         with pytest.raises(LoopError) as told:
             asyncio.run(desk.look(ticket, "anna"))
         assert told.value.code == code
+
+
+def test_a_value_without_a_time_that_says_the_same_is_no_word_about_the_time_after() -> None:
+    """An inventory that was read before the remedy still says what it said; one that says else is newer."""
+    before = [check("CSF-15", "HIT", CELL)]
+    for now, outcome in (("HIT", "no_data"), ("MISS", "improved")):
+        after = [contract(check("CSF-15", now, CELL))]
+        assert remedy.judge(before, after, REMEDIED)["outcome"] == outcome
+    measured = [contract(check("CSF-15", "HIT", CELL, 1, REMEDIED + timedelta(hours=3)))]
+    assert remedy.judge(before, measured, REMEDIED)["outcome"] == "not_improved"
