@@ -238,7 +238,8 @@ def test_a_ticket_shares_what_its_cell_its_diagnosis_and_planned_work_tell() -> 
     )
     assert sorted(found.select("key", "entity").rows()) == [
         ("alarm", "AL-1"), ("cell", "A"), ("change", "CR-0"), ("change", "CR-1"),
-        ("device_model", "35123456"), ("node", "SCSCF-1"), ("ring", "A"), ("ring", "B"), ("software_version", "V1"), ("tracking_area", "7"),
+        ("device_model", "35123456"), ("node", "SCSCF-1"), ("ring", "A"), ("ring", "B"),
+        ("software_version", "V1"), ("tracking_area", "7"),
     ]  # fmt: skip
 
 
