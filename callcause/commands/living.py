@@ -121,7 +121,7 @@ def rehearsed(folder: Path, month: Month, now: datetime) -> Shift:
 
 def _ask_for_numbers(service: RunningService) -> None:
     """Ask for the numbers of two open tickets; one of the requests is approved."""
-    waiting = service.get("/queue", state="in_progress", limit=2)["tickets"]
+    waiting = service.get("/queue", limit=2)["tickets"]
     for place, ticket in enumerate(waiting):
         body = {"ticket_id": ticket["id"], "reason": "call the customer back about the place"}
         asked = service.post("/vault/requests", body)
@@ -216,6 +216,6 @@ database = "sqlite:///{folder.as_posix()}/data/state.sqlite"
 [[collect.folder]]
 name = "network"
 folder = "{folder.as_posix()}/in"
-interval_s = 1
+interval_s = 5
 files = {{complete = "stable", stable_s = 1}}
 """
