@@ -33,7 +33,8 @@ class ObjectMatcher:
 
     def __init__(self, cells: pl.DataFrame, nodes: pl.DataFrame, maps: CounterMaps) -> None:
         self._maps = maps
-        self._known: dict[ObjectKey, tuple[str, str, str]] = {}
+        self._known: dict[ObjectKey, int] = {}
+        self._answers = pl.DataFrame(schema=dict.fromkeys(("entity", "entity_kind", "by"), pl.String))
         table = _strings(cells, _CELL_FIELDS).filter(pl.col("ecgi") != "")
         dn, ldn = _plain("managed_element_dn"), _plain("meas_obj_ldn")
         names = table.select("ecgi", pl.col("cell_name").str.strip_chars(), dn.alias("dn"), ldn.alias("ldn"))
@@ -54,10 +55,10 @@ class ObjectMatcher:
         new = [key for key in objects if key not in self._known]
         if new:
             frame = self.match(pl.DataFrame(new, schema=OBJECT_SCHEMA, orient="row"))
-            self._known.update(zip(new, frame.select("entity", "entity_kind", "by").iter_rows(), strict=True))
-        found = list(zip(*(self._known[key] for key in objects), strict=True)) or [(), (), ()]
-        names = ("entity", "entity_kind", "by")
-        return pl.DataFrame([pl.Series(n, some, pl.String) for n, some in zip(names, found, strict=True)])
+            first = self._answers.height
+            self._known.update(zip(new, range(first, first + len(new)), strict=True))
+            self._answers = pl.concat([self._answers, frame.select(self._answers.columns)])
+        return self._answers[[self._known[key] for key in objects]]
 
     def match(self, objects: pl.DataFrame) -> pl.DataFrame:
         """Add `entity`, `entity_kind` (cell, gsm_cell, node, other) and `by` to objects (`OBJECT_SCHEMA`).

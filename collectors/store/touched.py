@@ -17,12 +17,12 @@ TOUCHED = pl.Schema({"entity": pl.String(), "period_start": pl.Datetime("us", "U
 
 
 def touched_hours(context: Context, known: pl.DataFrame) -> pl.DataFrame:
-    """Hours to compute anew, sorted by time and entity; `known`: the names of nodes."""
+    """Hours to compute anew, sorted by time; `known`: the names of nodes."""
     found = [*_by_counters(context), *_by_samples(context, known)]
     if not found:
         return pl.DataFrame(schema=TOUCHED)
     touched = pl.concat(found).unique() if len(found) > 1 else found[0]
-    return touched.filter(~pl.col("entity").str.starts_with(UNMATCHED_PREFIX)).sort("period_start", "entity")
+    return touched.filter(~pl.col("entity").str.starts_with(UNMATCHED_PREFIX)).sort("period_start")
 
 
 def _by_counters(context: Context) -> Iterator[pl.DataFrame]:
