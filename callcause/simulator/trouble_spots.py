@@ -45,7 +45,7 @@ WRONG_NEIGHBOURS: dict[str, float] = {
     "ho_late": 12.0,
     "ho_early": 9.0,
     "ho_wrong": 11.0,
-    "dl_noise_rise_db": 20.0,
+    "dl_noise_rise_db": 34.0,
     "ul_noise_dbm": 12.0,
 }
 SPOTS = (END_OF_LTE, FULL_HALL, WRONG_NEIGHBOURS)
