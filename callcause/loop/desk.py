@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from callcause.loop import course, shown
 from callcause.loop import step as steps
 from callcause.loop.audit_log import append
-from callcause.loop.feedback import confirm, told
+from callcause.loop.feedback import check_cause, confirm, told
 from callcause.loop.life import LoopError, State, parse_state
 from callcause.loop.once import Answer, Asked, once
 from callcause.loop.precision import MARK
@@ -21,7 +21,7 @@ from callcause.loop.settings import LoopSettings
 from callcause.loop.step import Step
 from callcause.state import Database, StaleVersion
 from callcause.state.base import utc_now
-from callcause.state.feedback import Feedback
+from callcause.state.feedback import NOT_FOUND, Feedback
 from callcause.state.ticket import PENDING, Result, Ticket
 from diagnosis.question import closed_questions, missing_questions
 from runbooks.model import Runbooks
@@ -148,17 +148,35 @@ class LoopDesk:
 
         return await self._counted(asked, request, work)
 
-    async def close_children(self, incident_id: str, who: str, why: str) -> int:
-        """Close the merged tickets of a closed incident; returns how many."""
+    async def close_children(self, incident_id: str, asked: Step, end: Callable[[Session], Answer]) -> Answer:
+        """End an incident (`end`) and close the tickets that were merged into it, in one unit of work.
+
+        The cause that was found, where one is told, and its remedy are those of each of them that has none
+        of its own; a ticket whose cause was found and remedied is solved. Returns the answer of `end` with
+        `tickets_closed`.
+        """
+        cause = asked.confirmed_cause
+        if cause is not None:
+            check_cause(cause, self.causes())
+            solved = True if cause != NOT_FOUND else None
+            asked = replace(asked, why=f"{asked.why}; cause of the incident: {cause}", solved=solved)
 
         def work(session: Session, step: Step) -> Answer:
+            found, now = end(session), utc_now()
             query = select(Ticket).where(Ticket.parent_id == incident_id, Ticket.state == State.MERGED)
-            rows = list(session.scalars(query))
-            for row in rows:
-                steps.take(session, row, step, utc_now(), self.settings)
-            return {"closed": len(rows)}
+            rows = list(session.scalars(query.order_by(Ticket.id)))
+            pauses = steps.pauses_of_children(session, incident_id)
+            with session.no_autoflush:
+                for row in rows:
+                    steps.take(session, row, step, now, self.settings, pauses.get(row.id, []))
+                    if session.get(Feedback, row.id) is None:
+                        self._confirm(session, row, step)
+            return {**found, "tickets_closed": len(rows)}
 
-        return int((await self._counted(Step(State.CLOSED, who, why), None, work))["closed"])
+        answer = await self._counted(asked, None, work)
+        if cause is not None:
+            self._tell()
+        return answer
 
     async def confirm(
         self, ticket_id: str, who: str, cause: str, remedied_at: datetime | None, request: Asked | None = None

@@ -26,10 +26,7 @@ def confirm(
     resolved the ticket. LoopError `unknown_cause`.
     """
     remedied_at = remedied_at or row.resolved_at
-    causes = known if known is not None else packaged_causes()
-    if cause != NOT_FOUND and cause not in causes:
-        hint = did_you_mean(cause, sorted(causes))
-        raise LoopError("unknown_cause", "no such cause", key="confirmed_cause", hint=hint)
+    check_cause(cause, known if known is not None else packaged_causes())
     result = session.get(Result, row.result_id) if row.result_id else None
     first = result.contract["causes"][0] if result and result.contract["causes"] else {}
     found = session.get(Feedback, row.id)
@@ -43,6 +40,13 @@ def confirm(
     found.category = result.contract["category"]["id"] if result else (row.category or "other")
     found.first_cause, found.first_probability = first.get("id"), first.get("probability")
     return found
+
+
+def check_cause(cause: str, causes: frozenset[str]) -> None:
+    """Refuse what is neither a cause nor `not_found`, with LoopError `unknown_cause`."""
+    if cause != NOT_FOUND and cause not in causes:
+        hint = did_you_mean(cause, sorted(causes))
+        raise LoopError("unknown_cause", "no such cause", key="confirmed_cause", hint=hint)
 
 
 def told(found: Feedback) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from callcause.loop.clock import Pause
@@ -88,9 +88,19 @@ def pauses_of(session: Session, ticket_id: str) -> list[Pause]:
 
 def pauses_of_all(session: Session, ids: Sequence[str]) -> dict[str, list[Pause]]:
     """Return the times of waiting for the customer by ticket; one that never waited is not in it."""
+    return _pauses(session, TicketPause.ticket_id.in_(ids))
+
+
+def pauses_of_children(session: Session, incident_id: str) -> dict[str, list[Pause]]:
+    """Return the times of waiting of the tickets that were merged into an incident."""
+    mine = select(Ticket.id).where(Ticket.parent_id == incident_id)
+    return _pauses(session, TicketPause.ticket_id.in_(mine))
+
+
+def _pauses(session: Session, which: ColumnElement[bool]) -> dict[str, list[Pause]]:
     query = select(TicketPause.ticket_id, TicketPause.start, TicketPause.end)
     found: dict[str, list[Pause]] = {}
-    for name, start, end in session.execute(query.where(TicketPause.ticket_id.in_(ids))):
+    for name, start, end in session.execute(query.where(which)):
         found.setdefault(name, []).append(Pause(start, end))
     return found
 

@@ -147,11 +147,19 @@ class Drive:
 
     def _close(self, incident: str) -> None:
         version = self._service.get(f"/clusters/{incident}")["version"]
-        self._service.post(f"/clusters/{incident}/close", {"version": version, "why": "the fault is over"})
+        merged = [self._month.truth[name] for name in self._merged.get(incident, ())]
+        body = {"version": version, "why": "the fault is over"}
+        if merged:
+            # What most of them had; who complained of something else is told apart.
+            cause = Counter(truth.confirmed for truth in merged).most_common(1)[0][0]
+            remedied = max(truth.remedied_at for truth in merged if truth.confirmed == cause)
+            body |= {"confirmed_cause": cause, "remedied_at": remedied.isoformat()}
+        self._service.post(f"/clusters/{incident}/close", body)
         for name in self._merged.get(incident, ()):
             truth = self._month.truth[name]
-            body = {"confirmed_cause": truth.confirmed, "remedied_at": truth.remedied_at.isoformat()}
-            self._service.post(f"/tickets/{quote(name)}/feedback", body)
+            if truth.confirmed != body["confirmed_cause"]:
+                told = {"confirmed_cause": truth.confirmed, "remedied_at": truth.remedied_at.isoformat()}
+                self._service.post(f"/tickets/{quote(name)}/feedback", told)
 
     def _warnings(self) -> None:
         """Review what was raised as who knows the truth would: approve and publish, or reject."""

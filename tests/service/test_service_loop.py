@@ -357,10 +357,24 @@ def test_tickets_on_one_cell_become_an_incident_and_close_with_it(loop: Loop) ->
     merged = loop.post(f"/clusters/{parent}/merge", {"tickets": names, "why": "one fault"}).json()
     assert (sorted(merged["merged"]), merged["refused"]) == (sorted(names), [])
     assert loop.step(names[0], "closed").json()["errors"][0]["code"] == "parent_open"
-    version = loop.get(f"/clusters/{parent}").json()["version"]
-    closed = loop.post(f"/clusters/{parent}/close", {"version": version, "why": "repaired"}).json()
+    own = {"confirmed_cause": "not_found", "remedied_at": "2026-11-22T10:00:00+00:00"}
+    assert loop.post(f"/tickets/{names[0]}/feedback", own).status_code == 200
+    body = {"version": loop.get(f"/clusters/{parent}").json()["version"], "why": "repaired"}
+    wrong = loop.post(f"/clusters/{parent}/close", {**body, "confirmed_cause": "all-mass-faul"})
+    assert (wrong.status_code, wrong.json()["errors"][0]["code"]) == (422, "unknown_cause")
+    assert loop.get(f"/clusters/{parent}").json()["state"] == "open"  # neither it nor a ticket is closed
+    told = {"confirmed_cause": "all-mass-fault", "remedied_at": "2026-11-22T10:00:00+00:00"}
+    closed = loop.post(f"/clusters/{parent}/close", {**body, **told}).json()
     assert (closed["state"], closed["tickets_closed"]) == ("closed", 4)
-    assert {loop.life(name)["state"] for name in names} == {"closed"}
+    lives = [loop.life(name) for name in names]
+    assert {life["state"] for life in lives} == {"closed"}
+    # The cause and the remedy of the incident are those of its tickets, but for one that has its own.
+    found_of = [life["feedback"]["confirmed_cause"] for life in lives]
+    assert found_of == ["not_found", *["all-mass-fault"] * 3]
+    assert {life["feedback"]["remedied_at"] for life in lives[1:]} == {told["remedied_at"]}
+    assert {life["solved"] for life in lives} == {True}
+    last = loop.get(f"/tickets/{names[1]}/events").json()["events"][-1]
+    assert (last["to"], last["why"]) == ("closed", "repaired; cause of the incident: all-mass-fault")
     assert "counts" in loop.get("/clusters/signal").json()
 
 

@@ -23,7 +23,7 @@ from callcause.loop.step import Step, take, ticket_of
 from callcause.loop.work_notice import CANCELLED, calendar, change_of, told_of
 from callcause.service.authentication import Principal, requires
 from callcause.service.problem import Problem
-from callcause.service.routes.life import Text
+from callcause.service.routes.life import Cause, Moment, Text
 from callcause.service.service import Service
 from callcause.service.settings import Role
 from callcause.state.base import utc_now
@@ -49,12 +49,14 @@ class ManualBody(BaseModel):
 
 
 class CloseBody(BaseModel):
-    """The end of an incident; its merged tickets are closed with it."""
+    """The end of an incident; its merged tickets are closed with it, with the cause that was found."""
 
     model_config = ConfigDict(extra="forbid")
 
     version: int = Field(ge=1)
     why: Text
+    confirmed_cause: Cause = None
+    remedied_at: Moment = None
 
 
 class MergeBody(BaseModel):
@@ -187,23 +189,26 @@ async def merge(request: Request, incident_id: str, body: MergeBody, who: Engine
 
 @router.post("/clusters/{incident_id}/close")
 async def close(request: Request, incident_id: str, body: CloseBody, who: Engineer) -> dict[str, Any]:
-    """Close an incident; the tickets that were merged into it close with it."""
+    """Close an incident; the tickets that were merged into it close with it and take over its cause."""
     service: Service = request.app.state.service
 
-    def work(session: Session) -> dict[str, Any]:
+    def end(session: Session) -> dict[str, Any]:
         row, now = _incident(session, incident_id), utc_now()
         if row.version != body.version:
             raise StaleVersion(f"the incident is at version {row.version}, not {body.version}: read it again")
         if row.state == CLOSED:
             raise LoopError("parent_closed", "the incident is closed already", key="state")
         row.state, row.closed_at = CLOSED, now
-        append(session, now, who.name, "incident.close", incident_id, {"why": body.why})
+        detail = {"why": body.why, "cause": body.confirmed_cause}
+        append(session, now, who.name, "incident.close", incident_id, detail)
         session.flush()
         return _listed(row)
 
-    found = await service.database.writing(work)
-    closed = await service.loop.close_children(incident_id, who.name, body.why)
-    return {**found, "tickets_closed": closed}
+    step = Step(
+        TicketState.CLOSED, who.name, body.why, confirmed_cause=body.confirmed_cause,
+        remedied_at=body.remedied_at,
+    )  # fmt: skip
+    return await service.loop.close_children(incident_id, step, end)
 
 
 @router.get("/planned-work")
