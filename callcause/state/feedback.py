@@ -34,7 +34,10 @@ class Feedback(Base):
     remedied_at: Mapped[datetime | None] = mapped_column(UtcTime)
     effect: Mapped[dict[str, Any] | None] = mapped_column(JSON)
 
-    __table_args__ = (Index(None, "at"),)
+    __table_args__ = (
+        Index(None, "remedied_at"),
+        Index("ix_feedback_counted", "at", "category", "first_cause", "confirmed_cause", "verdict"),
+    )
 
 
 class Knowledge(Base):
