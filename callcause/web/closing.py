@@ -13,7 +13,7 @@ from callcause.service.authentication import Principal
 from callcause.service.problem import Problem
 from callcause.service.settings import Role
 from callcause.state.feedback import NOT_FOUND
-from callcause.web.page import PageRoute, see_other
+from callcause.web.page import PageRoute, language_of, see_other
 from callcause.web.reader import service_of
 from callcause.web.session import form_of, sees
 from runbooks.model import Runbooks
@@ -31,6 +31,14 @@ def choices(
     titles = {name: str(cause.title.in_language(lang)) for name, cause in runbooks.causes.items()}
     others = sorted(titles.keys() - set(ranked), key=lambda name: (titles[name], name))
     return _titled(ranked, titles), _titled(others, titles)
+
+
+def choices_of(request: Request, result: Mapping[str, Any] | None) -> tuple[list[Choice], list[Choice]]:
+    """Return the causes to choose from on a page; none while the runbooks are being loaded."""
+    diagnostician = service_of(request).diagnostician
+    if not diagnostician.runbook_version:
+        return [], []
+    return choices(result, diagnostician.runbooks, language_of(request))
 
 
 def found_of(form: FormData) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from callcause.service.routes import clusters
 from callcause.service.settings import Role
 from callcause.state.incident import Incident
 from callcause.state.ticket import Ticket
+from callcause.web import closing
 from callcause.web.page import PageRoute, render, see_other
 from callcause.web.reader import service_of
 from callcause.web.session import form_of, sees
@@ -52,7 +53,10 @@ async def incident(request: Request, incident_id: str, who: Viewer) -> Response:
     if row is None:
         raise Problem(404, "no such incident")
     told = {name: request.query_params.get(name) for name in ("merged", "refused", "closed")}
-    return render(request, "incident.html.j2", incident=row, children=children, told=told)
+    choices = closing.choices_of(
+        request, row.diagnosis if row.diagnosis and row.diagnosis["causes"] else None
+    )
+    return render(request, "incident.html.j2", incident=row, children=children, told=told, choices=choices)
 
 
 @router.post("/ui/incidents/{incident_id}/{step}")
@@ -64,7 +68,8 @@ async def move_incident(request: Request, incident_id: str, step: str, who: Engi
         found = await clusters.merge(request, incident_id, clusters.MergeBody(why=why), who)
         told = {"merged": str(len(found["merged"])), "refused": str(len(found["refused"]))}
     elif step == "close":
-        body = clusters.CloseBody(version=_version(form), why=why)
+        cause = {name: value for name, value in closing.found_of(form).items() if value is not None}
+        body = clusters.CloseBody(version=_version(form), why=why, **cause)
         found = await clusters.close(request, incident_id, body, who)
         told = {"closed": str(found["tickets_closed"])}
     else:

@@ -43,7 +43,7 @@ async def ticket(request: Request, ticket_id: str, who: Viewer) -> Response:
     if row is None:
         raise Problem(404, "no such ticket")
     given: dict[str, Any] = {"row": row, "events": events, "record": _shown(row.told), "found": found}
-    given["choices"] = _choices(request, result)
+    given["choices"] = closing.choices_of(request, result.contract if result else None)
     given["next"] = sorted(str(state) for state in next_states(parse_state(row.state)))
     if result is None:
         return render(request, "ticket.html.j2", r=None, **given)
@@ -98,14 +98,6 @@ def _found(
     result = session.get(Result, row.result_id) if row.result_id else None
     query = select(TicketEvent).where(TicketEvent.ticket_id == ticket_id).order_by(TicketEvent.id)
     return row, result, list(session.scalars(query)), session.get(Feedback, ticket_id)
-
-
-def _choices(request: Request, result: Result | None) -> tuple[list[closing.Choice], list[closing.Choice]]:
-    """Causes to confirm; none to choose from while the runbooks are being loaded."""
-    diagnostician = service_of(request).diagnostician
-    if not diagnostician.runbook_version:
-        return [], []
-    return closing.choices(result.contract if result else None, diagnostician.runbooks, language_of(request))
 
 
 def _diagnosed(

@@ -111,7 +111,12 @@ def test_an_incident_is_opened_merged_and_closed_with_its_tickets(browse: Browse
     assert version
     assert browser.submit(f"{page}/close", page, version="999", why="done").status_code == 409
     assert browser.submit(f"{page}/close", page, version="x", why="done").status_code == 422
-    closed = browser.submit(f"{page}/close", page, version=version[1], why="power is back")
+    wrong = {"version": version[1], "why": "done", "confirmed_cause": "all-mass-faul"}
+    refused = browser.submit(f"{page}/close", page, **wrong)
+    assert (refused.status_code, "all-mass-fault" in refused.text) == (409, True)
+    assert '<option value="all-mass-fault">' in merged.text
+    found = {"confirmed_cause": "all-mass-fault", "remedied_at": "2024-03-06T12:30"}
+    closed = browser.submit(f"{page}/close", page, version=version[1], why="power is back", **found)
     assert "closed" in closed.text
     assert "/close" not in closed.text
     assert browser.submit(f"{page}/paint", "/ui/new").status_code == 404
