@@ -127,12 +127,28 @@ def link(session: Session, cluster: Cluster, rules: ClusterSettings | None = Non
         return parent
     rows = _tickets(session, alone)
     parent = parent or _open(session, left, rows)
-    for row in rows:
-        row.incident_id = parent.id
-        judge(row)
-    session.flush()
+    _join(session, rows, parent)
     refresh(session, parent)
     return parent
+
+
+def _join(session: Session, rows: Sequence[Ticket], parent: Incident) -> None:
+    """Link tickets, which may raise their priority: a statement for all that become alike.
+
+    That a ticket did not change meanwhile is seen to by the unit of work, which sees one moment.
+    """
+    alike: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        session.expunge(row)
+        row.incident_id = parent.id
+        judge(row)
+        alike.setdefault((row.severity, row.priority), []).append(row.id)
+    for (severity, priority), names in sorted(alike.items()):
+        told = {"incident_id": parent.id, "severity": severity, "priority": priority}
+        for part in _chunks(names):
+            joined = update(Ticket).where(Ticket.id.in_(part))
+            joined = joined.values(**told, version=Ticket.version + 1)
+            session.execute(joined, execution_options={"synchronize_session": False})
 
 
 def refresh(session: Session, parent: Incident) -> None:

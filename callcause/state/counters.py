@@ -7,7 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Mapping
 
-from sqlalchemy import select
+from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
 from callcause.state.bookkeeping import CounterValue
@@ -62,9 +62,14 @@ class PersistentCounters:
 
 
 def _add(session: Session, new: Counter[Key]) -> None:
-    for (name, labels), value in sorted(new.items()):
-        row = session.get(CounterValue, (name, labels), with_for_update=True)
+    place = tuple_(CounterValue.name, CounterValue.labels)
+    query = (
+        select(CounterValue).where(place.in_(sorted(new))).order_by(CounterValue.name, CounterValue.labels)
+    )
+    there = {(row.name, row.labels): row for row in session.scalars(query.with_for_update())}
+    for key, value in sorted(new.items()):
+        row = there.get(key)
         if row is None:
-            session.add(CounterValue(name=name, labels=labels, value=float(value)))
+            session.add(CounterValue(name=key[0], labels=key[1], value=float(value)))
         else:
             row.value += value
