@@ -35,7 +35,7 @@ from collectors.kpi.catalogue import load_catalogue
 CELLS, CALM_DAYS, DAYS, TICKETS, SEED, MASS_SHARE = 60, 6, 2, 160, 7, 0.4
 HOUR_OF_DAY = 15
 """Where the simulated day stands now; it ends, and the demo with it, nine hours later."""
-SLOT = timedelta(hours=2)
+SLOT = timedelta(hours=3)
 UNSEEN = timedelta(hours=5)
 """Nobody has looked at the incidents and warnings of the last hours yet."""
 WRITES_S, WORKS_S, JUDGES_S = 20.0, 10.0, 120.0
