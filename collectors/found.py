@@ -45,10 +45,15 @@ def walk(paths: Iterable[Path], but_not: Path | None = None) -> list[Path]:
             raise UsageError("no such file or folder", file=str(path))
         root = path.resolve()
         near = own is not None and (own.is_relative_to(root) or root.is_relative_to(own))
-        for file in sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]:
+        for file in _below(path) if path.is_dir() else [path]:
             if not (near or file.is_symlink()) or own not in file.resolve().parents:
                 found[file] = None
     return list(found)
+
+
+def _below(folder: Path) -> list[Path]:
+    """List the files below a folder, sorted."""
+    return sorted((path for path in folder.rglob("*") if path.is_file()), key=lambda path: path.parts)
 
 
 def recognise(path: Path, head: bytes) -> str:

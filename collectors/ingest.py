@@ -81,7 +81,23 @@ class _Ingest:
         self._all = len(files)
         tables: list[Found] = []
         pm: list[Found] = []
-        seen: set[str] = set()
+        looked = self.look_at(files)
+        seen = self.store.ledger.known(found.source.hash for _, found in looked)
+        for kind, found in looked:
+            if found.source.hash in seen:
+                self.report.states[FileState.KNOWN] += 1
+                self.tick(found.path)
+                continue
+            seen.add(found.source.hash)
+            if kind in SIGNALLING:
+                self.signalling.append((kind, found))
+            else:
+                (pm if kind == "pm" else tables).append(found)
+        return tables, pm
+
+    def look_at(self, files: list[Path]) -> list[tuple[str, Found]]:
+        """Recognise files that hold data; the others are counted."""
+        looked = []
         for path in files:
             try:
                 kind, found = look(path)
@@ -90,17 +106,10 @@ class _Ingest:
                 continue
             if kind.startswith("skip:"):
                 self.report.skip(kind.removeprefix("skip:"))
-            elif found.source.hash in seen or self.store.ledger.known([found.source.hash]):
-                self.report.states[FileState.KNOWN] += 1
+                self.tick(path)
             else:
-                seen.add(found.source.hash)
-                if kind in SIGNALLING:
-                    self.signalling.append((kind, found))
-                else:
-                    (pm if kind == "pm" else tables).append(found)
-                continue
-            self.tick(path)
-        return tables, pm
+                looked.append((kind, found))
+        return looked
 
     def tick(self, path: Path | str) -> None:
         """One more file has come to its end."""

@@ -141,8 +141,9 @@ class Ledger:
 
     def known(self, hashes: Iterable[str]) -> set[str]:
         """Return those of `hashes` that are stored; a file in quarantine may be tried again."""
-        sql = "SELECT 1 FROM files WHERE hash=? AND state<>?"
-        return {h for h in hashes if self._db.execute(sql, (h, FileState.QUARANTINED)).fetchone()}
+        sql = "SELECT hash FROM files WHERE state<>? AND hash IN (SELECT value FROM json_each(?))"
+        asked = json.dumps(sorted(hashes))
+        return {str(found) for (found,) in self._db.execute(sql, (FileState.QUARANTINED, asked))}
 
     def write_file(self, entry: FileEntry, bad: pl.DataFrame | None = None) -> None:
         """Write a file's row and its bad rows; call inside a transaction."""

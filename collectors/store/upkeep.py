@@ -7,11 +7,12 @@ from collections.abc import Iterator
 import polars as pl
 
 from collectors.kpi.catalogue import Catalogue
+from collectors.kpi.order import has_doubles
 from collectors.store import hourly, hours, renaming, series, tables
 from collectors.store.context import Context
 from collectors.store.ledger import Segment
 from collectors.store.placement import NETWORK, UNMATCHED, UNMATCHED_PREFIX, shard_names
-from collectors.store.shards import COUNTERS, HOURLY, KEY, as_written, merge_counters
+from collectors.store.shards import COUNTERS, HOURLY, as_written, merge_counters
 from collectors.store.span import Span, among, span_of
 from collectors.store.tables import KEPT, PENDING, SOURCE
 from collectors.store.tiers import overlapping
@@ -78,8 +79,7 @@ class Upkeep:
         rows = rows.filter(~unmatched) if unmatched.any() else rows
         if any(segment.part != PENDING for segment in segments):
             rows = in_hours(rows, touched)
-        doubled = rows.select(pl.struct(KEY).is_duplicated().any()).item() if rows.height else False
-        return merge_counters(rows) if doubled else rows
+        return merge_counters(rows) if has_doubles(rows) else rows
 
     def _as_written(self, entities: list[str]) -> list[str]:
         """Names under which rows of these entities may stand."""
