@@ -28,7 +28,13 @@ SIGHTED = (
     "reasons",
     "csfb_flag",
     "t_esr",
+    "t_alerting",
 )
+# How badly a call fits the complaint, and its other party and direction; the least stands.
+FITS_AND_FAILED, FITS, HALF, FITS_NOT, OTHER_PARTY, OTHER_SIDE = 0, 3, 4, 8, 4, 2
+USER_FINAL = (486, 600, 603)  # the called party's own answer (RFC 3261, 21.4.23, 21.6)
+SLOW_FALLBACK_S = 10.0  # CSF-14
+POOR_MOS, POOR_LOSS, POOR_SHARE = 3.0, 3.0, 0.1  # slices that a customer complains about, and how many
 # Readings of the radio and of the terminal: they are the customer's only in the customer's own leg.
 OWN_LEG_ONLY = (
     "imsi",
@@ -62,7 +68,9 @@ def add_calls(work: Workspace) -> None:
     nearest = near_calls.group_by(ROW).agg(pl.col("distance_min").min().alias("call_distance_min"))
     within = near_calls.filter(pl.col("distance_min") <= work.settings.record_window_min)
     chosen = (
-        within.with_columns(mismatch=_mismatch(), other_side=pl.col("role") != pl.col("leg"))
+        within.with_columns(
+            mismatch=_mismatch(work.settings.time_uncertainty_min), other_side=pl.col("role") != pl.col("leg")
+        )
         .sort(ROW, "mismatch", "distance_min", "other_side", "id")
         .unique(ROW, keep="first", maintain_order=True)
         .select(ROW, "role", "id", "leg", "icid", "other_leg_id", "distance_min")
@@ -100,7 +108,8 @@ def _sightings(work: Workspace) -> pl.DataFrame:
     calls = _calls_of_persons(work).with_columns(abnormal_release().alias("abnormal"))
     answered = pl.col("t_200").is_not_null() | (pl.col("final_status") == 200)
     talk_s = seconds(pl.coalesce("t_200", "started_at"), pl.col("t_end"))
-    slices = work.tables.where("voice_slice", among("call_id", calls["id"]), ("call_id",))
+    slices = _slices(work, calls)
+    setup_s = seconds(pl.col("t_esr"), pl.col("t_alerting"))
     short = pl.col("id", "leg", "started_at", "icid", "other_leg_id", "calling_number", "called_number")
     facts = calls.select(
         short,
@@ -110,8 +119,11 @@ def _sightings(work: Workspace) -> pl.DataFrame:
         cut=answered.fill_null(False)
         & (pl.col("abnormal") | (talk_s < work.settings.short_call_s)).fill_null(False),
         spoken=answered.fill_null(False),
-        voiced=pl.col("id").is_in(slices["call_id"].unique().implode()),
+        voiced=pl.col("id").is_in(slices["call_id"].implode()),
+        poor=pl.col("id").is_in(slices.filter(pl.col("poor") >= POOR_SHARE)["call_id"].implode()),
         fallback=pl.col("csfb_flag").fill_null(False) | pl.col("t_esr").is_not_null(),
+        refused=pl.col("final_status").is_in(USER_FINAL).fill_null(False),
+        slow=(setup_s > SLOW_FALLBACK_S).fill_null(True),
     )
     by_number = [
         facts.with_columns(key=pl.col("calling_number"), role=pl.lit("mo"), party=pl.col("called_number")),
@@ -124,8 +136,19 @@ def _sightings(work: Workspace) -> pl.DataFrame:
     return pl.concat([*by_number, by_imsi]).filter(pl.col("key").is_not_null())
 
 
-def _mismatch() -> pl.Expr:
-    """How badly a call fits what the ticket tells: outcome, then other party, then direction."""
+def _slices(work: Workspace, calls: pl.DataFrame) -> pl.DataFrame:
+    """Return the calls with voice slices, and the share of the slices that are `poor`."""
+    columns = ("call_id", "mos", "loss")
+    rows = work.tables.where("voice_slice", among("call_id", calls["id"]), columns)
+    poor = (pl.col("mos") < POOR_MOS).fill_null(False) | (pl.col("loss") > POOR_LOSS).fill_null(False)
+    return rows.group_by("call_id").agg(poor=poor.mean())
+
+
+def _mismatch(near_min: float) -> pl.Expr:
+    """How badly a call fits what the ticket tells: outcome, then other party, then direction.
+
+    Within the uncertainty of the complaint's time a call that shows the fault goes before one that could.
+    """
     category = pl.col("category")
     fits = (
         pl.when(category == "access")
@@ -140,15 +163,22 @@ def _mismatch() -> pl.Expr:
         .then(pl.col("unanswered") | pl.col("cut") | pl.col("fallback"))
         .otherwise(pl.lit(True))
     )
-    half = (category == "mos") & pl.col("spoken")
-    outcome = pl.when(fits).then(0).when(half.fill_null(False)).then(2).otherwise(4)
-    party = (
-        pl.when((pl.col("ticket.other_party_number") != pl.col("party")).fill_null(False))
-        .then(2)
-        .otherwise(0)
+    failed = (
+        pl.when(category == "mos")
+        .then(pl.col("poor"))
+        .when(category == "csfb")
+        .then(pl.col("slow") | pl.col("unanswered"))
+        .otherwise(~(pl.col("unanswered") & pl.col("refused")))
     )
+    shown = fits & failed & (pl.col("distance_min") <= near_min)
+    half = (category == "mos") & pl.col("spoken")
+    outcome = (
+        pl.when(shown).then(FITS_AND_FAILED).when(fits).then(FITS).when(half.fill_null(False)).then(HALF)
+    ).otherwise(FITS_NOT)
+    other = (pl.col("ticket.other_party_number") != pl.col("party")).fill_null(False)
+    party = pl.when(other).then(OTHER_PARTY).otherwise(0)
     wanted = pl.col("ticket.direction").str.to_lowercase()
-    side = pl.when(wanted.is_in(["mo", "mt"]) & (wanted != pl.col("role"))).then(1).otherwise(0)
+    side = pl.when(wanted.is_in(["mo", "mt"]) & (wanted != pl.col("role"))).then(OTHER_SIDE).otherwise(0)
     return outcome + party + side
 
 

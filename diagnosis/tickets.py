@@ -21,8 +21,8 @@ _ANSWER_CATEGORY = {
 def ticket_rows(tickets: pl.DataFrame) -> pl.DataFrame:
     """Return one row per ticket in the order of its id, with all fields as `ticket.<field>`.
 
-    Adds `row`, `complaint_at` (UTC) and `category` (told, else guessed by the caller in `category_guess`,
-    else what the customer answered).
+    Adds `row`, `complaint_at` (UTC) and `category`: what the caller guessed in `category_guess` from the
+    category told, the text and the answers together, else what was told, else what the customer answered.
     """
     guess = tickets.select("id", CATEGORY_GUESS) if CATEGORY_GUESS in tickets.columns else None
     rows = normalise(tickets.lazy(), "ticket").unique("id", keep="first", maintain_order=True).sort("id")
@@ -39,7 +39,7 @@ def ticket_rows(tickets: pl.DataFrame) -> pl.DataFrame:
         category=pl.coalesce(
             *(
                 pl.when(told != "other").then(told)
-                for told in (pl.col("ticket.category"), pl.col(CATEGORY_GUESS))
+                for told in (pl.col(CATEGORY_GUESS), pl.col("ticket.category"))
             ),
             answered.cast(pl.String),
         ),

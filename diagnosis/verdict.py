@@ -121,6 +121,7 @@ def rank(
     evidence = scores(weights, states, calibration)
     prior = _category_prior(plan, classification, trees, calibration)
     total = evidence + prior
+    _no_fault_elsewhere(total, prior, weights, names)
     _shared_outcomes(total, plan, support, calibration)
     _csfb_two_parts(total, plan, support, frame, names)
     good = good_record(frame, names, settings.good_record_min)
@@ -178,6 +179,18 @@ def _category_prior(
         value = np.maximum.reduce([own, *by_other]) - leading
         prior[:, number] = np.where(trees[category], value, NEVER)
     return prior
+
+
+def _no_fault_elsewhere(total: Floats, prior: Floats, weights: Weights, category: NDArray[np.str_]) -> None:
+    """Let signs of the harmless end of another complaint count for nothing: most calls end normally."""
+    plan = weights.plan
+    for number, cause in enumerate(plan.causes):
+        known = plan.runbooks.causes[cause]
+        if known.no_fault and known.category != "all":
+            also = [run.category for run in plan.runbooks.also_runs.get(known.category, ())]
+            elsewhere = ~np.isin(category, [known.category, *also])
+            bare = prior[:, number] + weights.prior[number]
+            total[elsewhere, number] = np.minimum(total[elsewhere, number], bare[elsewhere])
 
 
 def _shared_outcomes(total: Floats, plan: Plan, support: Support, calibration: Calibration) -> None:

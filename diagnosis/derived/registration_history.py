@@ -160,11 +160,15 @@ def _derive_margin(work: Workspace) -> None:
     """
     last_seen = _span(work)[1]
     horizon = pl.min_horizontal("ticket.received_at", pl.lit(last_seen, dtype=pl.Datetime("us", "UTC")))
+    # What ran out after the complaint cannot be behind it.
+    complained = pl.col("complaint_at") + pl.duration(minutes=work.settings.time_uncertainty_min)
     until, next_at = pl.col("good_until"), pl.col("good_next_at")
     blind = _blind_ids(work, "next_register_at")
     unseen = pl.col("good_id").is_in(blind.implode()).fill_null(False)
     work.derive(
-        renewal_margin_s=pl.when(next_at.is_not_null())
+        renewal_margin_s=pl.when((until > complained) & (next_at > until).fill_null(True) & ~unseen)
+        .then(pl.lit(float("inf")))
+        .when(next_at.is_not_null())
         .then(seconds(next_at, until))
         .when(unseen | until.is_null())
         .then(pl.lit(None, dtype=pl.Float64))

@@ -37,6 +37,8 @@ NAMES = {
     "third_party_failed": Name("integer", "registration", ("registration.third_party_results",)),
 }
 
+_SHORT_MESSAGES = r"(?i)ip-?_?sm-?_?gw"  # no AS of voice: REG-15 asks for the SCC AS and the VoLTE AS
+
 
 def derive(work: Workspace) -> None:
     """Add the values of NAMES from the nearest attempt (REG-11, REG-15, REG-19, REG-20)."""
@@ -52,7 +54,10 @@ def derive(work: Workspace) -> None:
     failed = (
         pl.col("registration.third_party_results")
         .str.json_decode(RESULT)
-        .list.eval((pl.element().struct.field("status") != 200).fill_null(True))
+        .list.eval(
+            (pl.element().struct.field("status") != 200).fill_null(True)
+            & ~pl.element().struct.field("as").str.contains(_SHORT_MESSAGES).fill_null(False)
+        )
         .list.sum()
     )
     work.derive(

@@ -289,6 +289,15 @@ def test_a_good_call_at_the_complaint_time_with_nothing_found_is_no_fault() -> N
     assert cause != "acc-undetermined"
 
 
+def test_the_normal_end_of_a_call_does_not_answer_a_complaint_about_its_voice() -> None:
+    normal = {**GOOD, "call.releasing_side": "calling", "mos_score": 2.3, "final_delay_s": 60.0}
+    words = {"ticket.category": "drop", "ticket.description": "I hear every second word, the voice breaks up"}
+    result = diagnosed({**normal, **words}).results()[0]
+    assert result["category"]["id"] == "mos"
+    chance = {cause["id"]: cause["probability"] for cause in result["causes"]}
+    assert chance.get("drop-normal-release-or-cs-handover", 0.0) < 0.3
+
+
 def test_a_good_call_of_another_time_is_no_evidence() -> None:
     other_time = {**ACC, **GOOD, "call_chosen_min": 25.0}
     assert first(other_time)[0][0] == "cannot_tell"

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import polars as pl
 import pytest
-from evidence_scene import CELL, NEXT, NOON, Scene, a_call, an_attempt, minutes, table
+from evidence_scene import CELL, NEXT, NOON, Scene, a_call, a_slice, an_attempt, minutes, table
 
 from diagnosis.tickets import ticket_rows
 
@@ -88,6 +88,53 @@ def test_a_call_with_voice_slices_goes_first_for_a_voice_complaint(scene: Scene)
         }
     ]
     assert scene({"category": "mos"}, call=calls, voice_slice=voice)["call.id"] == "CL-1"
+
+
+def test_a_failure_of_the_network_goes_before_a_nearer_busy_line(scene: Scene) -> None:
+    busy = a_call(id="busy", final_status=486, icid="a")
+    failed = a_call(id="failed", final_status=504, started_at=minutes(-4), icid="b")
+    assert scene({"category": "access"}, call=[busy, failed])["call.id"] == "failed"
+
+
+def test_a_failure_outside_the_uncertainty_of_the_complaint_gives_way_to_the_nearer_call(
+    scene: Scene,
+) -> None:
+    busy = a_call(id="busy", final_status=486, icid="a")
+    failed = a_call(id="failed", final_status=504, started_at=minutes(-20), icid="b")
+    assert scene({"category": "access"}, call=[busy, failed])["call.id"] == "busy"
+
+
+@pytest.mark.parametrize("bad", [{"mos": 2.1, "loss": 0.0}, {"mos": None, "loss": 8.0}])
+def test_a_call_with_bad_voice_goes_before_a_nearer_good_one(
+    scene: Scene, bad: dict[str, float | None]
+) -> None:
+    answered = {"t_200": minutes(0), "final_status": 200}
+    calls = [
+        a_call(id="good", icid="a", **answered),
+        a_call(id="poor", icid="b", started_at=minutes(6), **answered),
+    ]
+    voice = [
+        a_slice(call_id="good", mos=4.1, loss=0.1),
+        a_slice(call_id="poor", start=minutes(6), **bad),
+    ]
+    assert scene({"category": "mos"}, call=calls, voice_slice=voice)["call.id"] == "poor"
+
+
+def test_a_slow_fallback_goes_before_a_nearer_normal_one(scene: Scene) -> None:
+    def fallback(name: str, at: float, setup_min: float) -> dict[str, object]:
+        times = {"started_at": minutes(at), "t_esr": minutes(at), "t_alerting": minutes(at + setup_min)}
+        answered = {"t_200": minutes(at + setup_min), "final_status": 200}
+        return a_call(id=name, icid=name, csfb_flag=True, **times, **answered)
+
+    calls = [fallback("normal", 0, 0.1), fallback("slow", 4, 0.3)]
+    assert scene({"category": "csfb"}, call=calls)["call.id"] == "slow"
+
+
+def test_the_call_is_chosen_by_what_text_and_ticket_say_together() -> None:
+    rows = table("ticket", [{"id": "T-1", "received_at": NOON, "category": "access"}])
+    for guess, expected in (("drop", "drop"), ("other", "access"), (None, "access")):
+        guessed = rows.with_columns(category_guess=pl.lit(guess, pl.String))
+        assert ticket_rows(guessed)["category"].to_list() == [expected]
 
 
 def test_the_named_other_party_goes_before_a_nearer_call(scene: Scene) -> None:

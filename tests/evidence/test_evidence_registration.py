@@ -48,6 +48,7 @@ def at(seconds: float) -> Any:
         ),
         ("third_party_failed", {"third_party_results": '[{"as":"A","status":null}]'}, 1),
         ("third_party_failed", {"third_party_results": '[{"as":"A","status":200}]'}, 0),
+        ("third_party_failed", {"third_party_results": '[{"as":"IP-SM-GW","status":504}]'}, 0),
         ("third_party_failed", {}, 0),
         ("third_party_failed", {"absent": ["third_party_results"]}, None),
         ("ims_dns_bad", {"first_error_node": "dns"}, True),
@@ -175,6 +176,13 @@ def test_the_margin_of_the_renewal(scene: Scene, fields: dict[str, Any], expecte
     later = {**EARLY, "id": "later", "started_at": minutes(30)}
     look = scene({"category": "registration"}, registration=[{**good(), **fields}, later])
     assert look["renewal_margin_s"] == expected
+
+
+def test_a_registration_that_ran_out_after_the_complaint_was_not_lost(scene: Scene) -> None:
+    later = {**EARLY, "id": "later", "started_at": minutes(120)}
+    ticket = {"category": "registration", "received_at": minutes(180)}
+    look = scene(ticket, registration=[{**good(), "expires": 5400}, later])
+    assert look["renewal_margin_s"] == INF
 
 
 def test_who_ended_the_registration_is_read_from_the_one_that_ended(scene: Scene) -> None:
