@@ -116,10 +116,16 @@ class LoopDesk:
     async def answer(
         self, ticket_id: str, who: str, answers: Mapping[str, Any], version: int | None
     ) -> Answer:
-        """Take what the customer answered; the ticket is diagnosed again with it."""
+        """Take what the customer answered; the ticket is diagnosed again with it.
+
+        Answers join those that are there, so a diagnosis that came since `version` was read is no conflict;
+        a question that someone else answered meanwhile is (StaleVersion).
+        """
 
         def work(session: Session) -> Answer:
-            now, row = utc_now(), steps.ticket_of(session, ticket_id, version)
+            now, row = utc_now(), steps.ticket_of(session, ticket_id, None)
+            if set(answers) & set(row.answers or {}):
+                steps.ticket_of(session, ticket_id, version)
             row.answers = {**(row.answers or {}), **answers}
             row.exchanges, row.diagnosis, row.question = row.exchanges + 1, PENDING, None
             steps.end_wait(session, row, now)

@@ -345,6 +345,20 @@ def test_questions_reply_text_and_answers_of_the_customer(loop: Loop) -> None:
     assert loop.post(f"/tickets/{ticket}/answers", wrong).status_code == 422
 
 
+def test_answers_join_others_that_came_meanwhile_and_never_overwrite_one(loop: Loop) -> None:
+    ticket = loop.ticket(category="registration", description="VoLTE用不了")
+    version = loop.life(ticket)["version"]
+
+    def answer(**answers: str) -> int:
+        return loop.post(f"/tickets/{ticket}/answers", {"version": version, "answers": answers}).status_code
+
+    assert answer(answer_volte_switch="on") == 200
+    assert answer(answer_network_mode="4g_preferred") == 200, "another question, though the ticket moved on"
+    assert answer(answer_volte_switch="off") == 409, "the question was answered meanwhile"
+    wait_until(lambda: loop.life(ticket)["diagnosis"] == "done", "diagnosed again")
+    assert loop.life(ticket)["exchanges"] == 2
+
+
 def test_tickets_on_one_cell_become_an_incident_and_close_with_it(loop: Loop) -> None:
     names = loop.tickets(4, ecgi=CELL)
     wait_until(lambda: all(loop.life(name)["incident_id"] for name in names), "clustered")

@@ -196,7 +196,7 @@ def test_answers_of_the_customer_are_recorded_and_the_ticket_is_diagnosed_again(
         0, timeout=PATIENCE_MS
     )
     expect(page.locator("[data-pending]")).to_have_count(0, timeout=PATIENCE_MS)
-    assert page.get_by_role("heading", name=words["causes"]).is_visible()
+    expect(page.get_by_role("heading", name=words["causes"])).to_be_visible(timeout=PATIENCE_MS)
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
