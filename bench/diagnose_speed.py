@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from collectors.ingest import ingest
 from collectors.kpi.catalogue import load_catalogue
@@ -34,6 +35,14 @@ WRITTEN = 1000
 RUNS = int(os.environ.get("CALLCAUSE_BENCH_RUNS", "5"))
 LIMIT_S, LIMIT_GB = 10.0, 4.0
 START = datetime(2024, 2, 12, tzinfo=UTC)
+TEXTS = {
+    "drop": "通话中突然断了",
+    "access": "电话打不出去",
+    "mos": "声音断断续续",
+    "registration": "没有HD图标",
+    "csfb": "打电话就掉到2G",
+}
+Names = NDArray[np.str_]
 
 
 def cells() -> list[str]:
@@ -70,58 +79,65 @@ def tables(folder: Path, names: list[str]) -> None:
     when = (at * 1_000_000).cast(pl.Datetime("us", "UTC"))
     number = [f"86138{i:08d}" for i in range(TICKETS)]
     ecgi = np.array(names)[own]
-    category = np.array(["drop", "access", "mos", "registration", "csfb"])[random.integers(0, 5, TICKETS)]
-    text = {
-        "drop": "通话中突然断了",
-        "access": "电话打不出去",
-        "mos": "声音断断续续",
-        "registration": "没有HD图标",
-        "csfb": "打电话就掉到2G",
-    }
-    pl.DataFrame(
+    ticket_table(when, number, ecgi, random).write_parquet(folder / "tickets.parquet")
+    subscribers = {"msisdn": number, "volte_subscribed": [True] * TICKETS}
+    pl.DataFrame(subscribers).write_parquet(folder / "subscribers.parquet")
+    cell_table(names).write_parquet(folder / "cells.parquet")
+    calls = [call_table(copy, when, number, ecgi, random) for copy in range(2)]
+    pl.concat(calls).write_parquet(folder / "calls.parquet")
+
+
+def ticket_table(
+    when: pl.Series, number: list[str], ecgi: Names, random: np.random.Generator
+) -> pl.DataFrame:
+    """Return one complaint a customer, of all categories."""
+    category = np.array(list(TEXTS))[random.integers(0, 5, TICKETS)]
+    return pl.DataFrame(
         {
             "id": [f"T-{i}" for i in range(TICKETS)],
             "received_at": when.dt.offset_by("20m"),
             "occurred_at": when,
             "msisdn": number,
-            "description": [text[c] for c in category],
+            "description": [TEXTS[c] for c in category],
             "category": category,
             "ecgi": ecgi,
         }
-    ).write_parquet(folder / "tickets.parquet")
-    pl.DataFrame({"msisdn": number, "volte_subscribed": [True] * TICKETS}).write_parquet(
-        folder / "subscribers.parquet"
     )
-    pl.DataFrame(
+
+
+def cell_table(names: list[str]) -> pl.DataFrame:
+    """Return the inventory of the cells."""
+    return pl.DataFrame(
         {
             "ecgi": names,
             "tac": [9800 + i % 50 for i in range(CELLS)],
             "volte_enabled": [True] * CELLS,
         }
-    ).write_parquet(folder / "cells.parquet")
-    frames = []
-    for copy in range(2):
-        begin = when.dt.offset_by(f"-{40 * copy + 1}m")
-        frames.append(
-            pl.DataFrame(
-                {
-                    "id": [f"C{copy}-{i}" for i in range(TICKETS)],
-                    "icid": [f"I{copy}-{i}" for i in range(TICKETS)],
-                    "leg": ["mo"] * TICKETS,
-                    "started_at": begin,
-                    "calling_number": number,
-                    "called_number": number[::-1],
-                    "first_ecgi": ecgi,
-                    "final_status": pl.Series(random.choice([200, 200, 503, 486], TICKETS)),
-                    "rsrp_last": random.normal(-98, 8, TICKETS),
-                    "t_100": begin.dt.offset_by("100ms"),
-                    "t_200": begin.dt.offset_by("5s"),
-                    "t_end": begin.dt.offset_by("60s"),
-                    "releasing_side": random.choice(["calling", "network"], TICKETS),
-                }
-            )
-        )
-    pl.concat(frames).write_parquet(folder / "calls.parquet")
+    )
+
+
+def call_table(
+    copy: int, when: pl.Series, number: list[str], ecgi: Names, random: np.random.Generator
+) -> pl.DataFrame:
+    """Return one call a customer before the complaint; copies lie 40 minutes apart."""
+    begin = when.dt.offset_by(f"-{40 * copy + 1}m")
+    return pl.DataFrame(
+        {
+            "id": [f"C{copy}-{i}" for i in range(TICKETS)],
+            "icid": [f"I{copy}-{i}" for i in range(TICKETS)],
+            "leg": ["mo"] * TICKETS,
+            "started_at": begin,
+            "calling_number": number,
+            "called_number": number[::-1],
+            "first_ecgi": ecgi,
+            "final_status": pl.Series(random.choice([200, 200, 503, 486], TICKETS)),
+            "rsrp_last": random.normal(-98, 8, TICKETS),
+            "t_100": begin.dt.offset_by("100ms"),
+            "t_200": begin.dt.offset_by("5s"),
+            "t_end": begin.dt.offset_by("60s"),
+            "releasing_side": random.choice(["calling", "network"], TICKETS),
+        }
+    )
 
 
 def build(folder: Path) -> Path:

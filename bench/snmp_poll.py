@@ -132,20 +132,7 @@ def answers(port: int) -> bool:
 
 def own(engine: str, numbers: list[int], rounds: int, folder: Path) -> Cost:
     """Poll with one of our engines; the first round learns names and is not counted."""
-    os.environ["BENCH_COMMUNITY"] = "public"
-    (folder / "bench.yaml").write_text(PROFILE)
-    agent = {
-        "host": "127.0.0.1", "community": {"env": "BENCH_COMMUNITY"}, "timeout_s": 20,
-        "max_repetitions": REPETITIONS,
-    }  # fmt: skip
-    targets = [
-        {"node": f"n{number}", "agent": {**agent, "port": number}, "profiles": ["bench"]}
-        for number in numbers
-    ]
-    settings = SnmpSettings(
-        name="bench", engine=engine, interval_s=60, targets=targets, profiles=[folder / "bench.yaml"]
-    )
-    polled = SnmpCollector(settings)
+    polled = SnmpCollector(own_settings(engine, numbers, folder))
     now = datetime(2026, 11, 22, tzinfo=UTC)
     counts: Counter[str] = Counter()
 
@@ -174,6 +161,23 @@ def own(engine: str, numbers: list[int], rounds: int, folder: Path) -> Cost:
 
     spent = asyncio.run(whole())
     return Cost(f"callcause, {engine}", counts["varbinds"] + 2 * rounds * len(numbers), spent)
+
+
+def own_settings(engine: str, numbers: list[int], folder: Path) -> SnmpSettings:
+    """Set our collector up for agents at these ports, with the one profile of the bench."""
+    os.environ["BENCH_COMMUNITY"] = "public"
+    (folder / "bench.yaml").write_text(PROFILE)
+    agent = {
+        "host": "127.0.0.1", "community": {"env": "BENCH_COMMUNITY"}, "timeout_s": 20,
+        "max_repetitions": REPETITIONS,
+    }  # fmt: skip
+    targets = [
+        {"node": f"n{number}", "agent": {**agent, "port": number}, "profiles": ["bench"]}
+        for number in numbers
+    ]
+    return SnmpSettings(
+        name="bench", engine=engine, interval_s=60, targets=targets, profiles=[folder / "bench.yaml"]
+    )
 
 
 def exporter_configuration() -> str:

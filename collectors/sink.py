@@ -128,8 +128,11 @@ class StoreSink:
         return await self._run(lambda: self._erase(pseudonyms))
 
     async def retain(self, before: Mapping[str, datetime]) -> Erased:
-        """Remove the rows of each kind that are older than its moment."""
-        return await self._run(lambda: self._owned().retain(before))
+        """Remove the rows of each kind that are older than its moment; what waits is stored in between."""
+        retention = await self._run(lambda: self._owned().retention(before))
+        while await self._run(retention.step):
+            pass
+        return retention.done
 
     async def flush(self) -> None:
         """Make everything visible that was handed over so far."""

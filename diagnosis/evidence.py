@@ -35,7 +35,8 @@ from diagnosis.derived import (
     voice,
 )
 from diagnosis.evidence_settings import EvidenceSettings
-from diagnosis.kpi_readings import NETWORK, add_readings
+from diagnosis.kpi_readings import add_readings
+from diagnosis.places import add_places
 from diagnosis.source import Kept, RecordSource, Tables, fields, means_not_happened
 from diagnosis.workspace import Name, TypeName, Workspace, known_texts, sees
 
@@ -303,73 +304,6 @@ def build(
     relay.derive(work)
     population.derive(work)
     scope.derive(work)
-    _add_places(work, places)
+    add_places(work, places)
     related = {kind: work.related[kind] for kind in ("call", "registration", "alarm", "change", "ring")}
     return Evidence(work.frame, related, places, names(kpi_catalogue))
-
-
-def _add_places(work: Workspace, kpi_places: Mapping[str, str]) -> None:
-    """`at.<place>`, `from.<place>`, `to.<place>` for records and derived values, `<kpi>__at` for KPIs."""
-
-    def text(prefix: str, column: str) -> pl.Expr:
-        return (pl.lit(prefix + " ") + pl.col(column)).alias("text")
-
-    at = {
-        "ticket": text("ticket", "ticket.id"),
-        "own_records": text("ticket", "ticket.id"),
-        "cluster": (pl.col("cluster_key_type") + " " + pl.col("cluster_key")),
-        "subscriber": pl.when(pl.col("has.subscriber")).then(pl.lit("subscriber")),
-        "device_model": text("device model", "model_tac"),
-        "population": text("device model", "model_tac"),
-        "registration": text("registration", "registration_id"),
-        "registration_history": pl.coalesce(
-            text("registration", "good_id"), text("registration", "state_id")
-        ),
-        "call": text("call", "call_id"),
-        "slices": text("call", "call_id"),
-        "called": text("call", "called_id"),
-        "calling": text("call", "calling_id"),
-        "cell": text("cell", "serving_ecgi"),
-        "neighbour": text("neighbour of cell", "serving_ecgi"),
-        "gsm_cell": text("cell", "gsm_cell"),
-        "alarm": text("alarm", "alarm.id"),
-        "change": text("change", "change.id"),
-        "edge_node": text("node", "edge_node"),
-        NETWORK: pl.lit(NETWORK),
-    }
-    spans = {
-        "registration": ("registration.started_at", "registration.ended_at"),
-        "call": ("call.started_at", "call.t_end"),
-        "slices": ("call.started_at", "call.t_end"),
-        "called": ("called.started_at", "called.t_end"),
-        "calling": ("calling.started_at", "calling.t_end"),
-        "registration_history": ("good_at", "good_until"),
-        "alarm": ("alarm.raised_at", "alarm.cleared_at"),
-        "change": ("change_from", "change_to"),
-    }
-    kinds = {"cell": "cell ", "gsm_cell": "cell ", NETWORK: ""}
-    work.derive(
-        *(expression.alias(f"at.{key}") for key, expression in at.items()),
-        *(pl.col(a).alias(f"from.{key}") for key, (a, _) in spans.items() if a in work.frame.columns),
-        *(pl.col(b).alias(f"to.{key}") for key, (_, b) in spans.items() if b in work.frame.columns),
-        *(
-            (pl.lit(kinds.get(place, "node ")) + pl.col(f"{kpi}__entity"))
-            .cast(pl.Categorical)
-            .alias(f"{kpi}__at")
-            for kpi, place in kpi_places.items()
-        ),
-    )
-    _place_fallback_delays(work)
-    work.frame = work.frame.drop([f"{kpi}__entity" for kpi in kpi_places])
-
-
-def _place_fallback_delays(work: Workspace) -> None:
-    """CSFB delays stand at the own call where it has them, else at the node of the KPI."""
-    for name in ("csfb_setup_delay", "return_to_lte_delay"):
-        own, call = pl.col(f"{name}__own"), pl.lit("call ") + pl.col("call_id")
-        node = pl.col(f"{name}__at").cast(pl.String)
-        work.derive(
-            pl.when(own).then(call).otherwise(node).alias(f"{name}__at"),
-            pl.when(own).then("call.started_at").otherwise(f"{name}__from").alias(f"{name}__start"),
-            pl.when(own).then("call.t_end").otherwise(f"{name}__to").alias(f"{name}__end"),
-        )

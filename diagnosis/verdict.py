@@ -133,11 +133,7 @@ def rank(
     temperature = calibration.temperatures(names, support.own_hit[np.arange(len(total)), leading])
     verdict[open_ & ~_decided_by_ticket(plan, support)] = CANNOT_TELL
     _by_rule(total, plan, support, verdict)
-    outside = np.stack(
-        [np.where(good, calibration.nothing_wrong, NEVER), np.full(len(total), calibration.something_else)],
-        axis=1,
-    )
-    whole = np.concatenate([total, np.asfortranarray(outside)], axis=1)
+    whole = _with_outside(total, good, calibration)
     return Ranked(
         plan,
         whole,
@@ -148,6 +144,13 @@ def rank(
         prior > NEVER / 2,
         states,
     )
+
+
+def _with_outside(total: Floats, good: Mask, calibration: Calibration) -> Floats:
+    """Scores with two more columns: that nothing was wrong, and that it was something else."""
+    nothing = np.where(good, calibration.nothing_wrong, NEVER)
+    something = np.full(len(total), calibration.something_else)
+    return np.concatenate([total, np.asfortranarray(np.stack([nothing, something], axis=1))], axis=1)
 
 
 def _leading(total: Floats, support: Support) -> NDArray[np.int64]:

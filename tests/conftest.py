@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -31,12 +32,13 @@ def third_party_data() -> Path:
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def needs_programs() -> Callable[..., None]:
     """Skip (in CI: fail) where one of the named programs is not installed."""
+    path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", str(Path(sys.executable).parent)])
 
     def need(*programs: str) -> None:
-        lacking = [program for program in programs if not shutil.which(program)]
+        lacking = [program for program in programs if not shutil.which(program, path=path)]
         if lacking:
             absent(f"not installed: {', '.join(lacking)}")
 

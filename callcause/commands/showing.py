@@ -214,7 +214,7 @@ def _listing(rows: Sequence[Mapping[str, Any]], runbooks: Runbooks, lang: str) -
             "priority": row.get("priority"),
             "state": words.kind("state", row.get("state"), lang),
             "holder": _department(runbooks, row.get("holder") or "–", lang),
-            "reply_due": words.span(datetime.fromisoformat(due), now) if due else "–",
+            "reply_due": words.span(datetime.fromisoformat(due), now, lang) if due else "–",
         }
         verdict = row.get("verdict") or ""
         table.add_row(

@@ -14,7 +14,7 @@ from callcause.loop.warning import WarningSettings
 from callcause.loop.worktime import WorkCalendar
 from callcause_error import UsageError
 from collectors.secret import Secret
-from collectors.store.erasure import AGE
+from collectors.store.retention import LEAST_DAYS, WITH_AGE
 
 
 class _Section(BaseModel):
@@ -44,10 +44,14 @@ class RecordRetention(_Section):
     @classmethod
     def _kinds_with_an_age(cls, days: dict[str, float]) -> dict[str, float]:
         for kind, value in days.items():
-            if kind not in AGE:
-                raise ValueError(f"rows of {kind!r} have no age; expected one of: {', '.join(sorted(AGE))}")
+            if kind not in WITH_AGE:
+                raise ValueError(
+                    f"rows of {kind!r} have no age; expected one of: {', '.join(sorted(WITH_AGE))}"
+                )
             if not value > 0:
                 raise ValueError(f"{kind}: expected days above 0")
+            if value < (least := LEAST_DAYS.get(kind, 0)):
+                raise ValueError(f"{kind}: expected {least:g} days or more, for baselines need four weeks")
         return days
 
 

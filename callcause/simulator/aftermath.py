@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from callcause.simulator.faults.injection import Incident
+from callcause.simulator.faults.incident import Incident
 from callcause.simulator.period import HOUR_S
 
 CURED, NOT_CURED, NOTHING = "cured", "not_cured", "nothing_to_remedy"

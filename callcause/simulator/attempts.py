@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from callcause.simulator.csfb_flow import FALLBACKS
-from callcause.simulator.faults.injection import GUARD_S, Incident, Places
+from callcause.simulator.faults.incident import Incident
+from callcause.simulator.faults.places import GUARD_S, Places
 from callcause.simulator.period import Period
 from callcause.simulator.subscribers import Population
 from callcause.simulator.topology import Network
@@ -241,6 +242,24 @@ def ticket_calls(
     rng: np.random.Generator,
 ) -> Attempts:
     """Earlier good calls of each customer, and the one that the complaint is about."""
+    rows = _calls_of(incidents, rng)
+    user = np.array([i.customer for i, _, _ in rows], dtype=np.int64)
+    a = _blank(np.array([t for _, t, _ in rows]), user, people, serving, rng)
+    a.operator = np.where(
+        np.arange(a.size) % 3 == 0, rng.choice(np.array(OPERATORS[1:3], dtype=object), a.size), "own"
+    )
+    for row, (incident, _, own) in enumerate(rows):
+        if own:
+            _complain_of(a, row, incident)
+    own_on = a.own_is_mo.copy()
+    _legacy_history(a, people)
+    _pair(a, people, len(incidents), rng)
+    a.own_is_mo = np.where(a.ticket >= 0, own_on, a.own_is_mo)
+    return a
+
+
+def _calls_of(incidents: list[Incident], rng: np.random.Generator) -> list[tuple[Incident, float, bool]]:
+    """List calls as incident, time and whether the complaint is about it; earlier ones come behind those."""
     wanted = [i for i in incidents if i.fault.record in ("call", "both")]
     history = [
         (i, max(60.0, i.at - rng.uniform(3 * 3600, 36 * 3600)))
@@ -254,28 +273,18 @@ def ticket_calls(
         if i.fault.text == "no_record"
         for _ in range(2)
     ]
-    rows = [(i, i.at, True) for i in wanted] + [(i, t, False) for i, t in history + silent]
-    user = np.array([i.customer for i, _, _ in rows], dtype=np.int64)
-    a = _blank(np.array([t for _, t, _ in rows]), user, people, serving, rng)
-    a.operator = np.where(
-        np.arange(a.size) % 3 == 0, rng.choice(np.array(OPERATORS[1:3], dtype=object), a.size), "own"
-    )
-    for row, (incident, _, own) in enumerate(rows):
-        if not own:
-            continue
-        a.event[row], a.ticket[row] = incident.event, incident.ticket
-        a.strength[row], a.edge_db[row] = incident.strength, incident.edge_db
-        a.own_is_mo[row] = incident.role == "mo"
-        a.operator[row] = {"other": "other_mobile"}.get(incident.fault.operator, incident.fault.operator)
-        a.talk_s[row] = max(a.talk_s[row], 45.0)
-        a.hidden[row] = incident.removed == ("call",)
-        a.removed[row] = ";".join(incident.removed)
-        a.cell[row] = incident.cell
-    own_on = a.own_is_mo.copy()
-    _legacy_history(a, people)
-    _pair(a, people, len(incidents), rng)
-    a.own_is_mo = np.where(a.ticket >= 0, own_on, a.own_is_mo)
-    return a
+    return [(i, i.at, True) for i in wanted] + [(i, t, False) for i, t in history + silent]
+
+
+def _complain_of(a: Attempts, row: int, incident: Incident) -> None:
+    a.event[row], a.ticket[row] = incident.event, incident.ticket
+    a.strength[row], a.edge_db[row] = incident.strength, incident.edge_db
+    a.own_is_mo[row] = incident.role == "mo"
+    a.operator[row] = {"other": "other_mobile"}.get(incident.fault.operator, incident.fault.operator)
+    a.talk_s[row] = max(a.talk_s[row], 45.0)
+    a.hidden[row] = incident.removed == ("call",)
+    a.removed[row] = ";".join(incident.removed)
+    a.cell[row] = incident.cell
 
 
 def _legacy_history(a: Attempts, people: Population) -> None:

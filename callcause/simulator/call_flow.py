@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,34 @@ ORDER = (
 )
 
 
+ANSWERED: Mapping[str, Any] = {
+    "final_status": 200.0,
+    "releasing_node": "ue",
+    "rx_vendor": 0.0,
+    "rx_code": 2001.0,
+    "registered": True,
+    "session_rejected_by_as": False,
+    "paging_sent": None,
+    "domain_selected": "ims",
+    "cs_retry": False,
+    "rrc_released_in_setup": False,
+    "handover_failures": 0.0,
+    "reestablishment_count": 0.0,
+    "esrvcc_flag": False,
+    "srvcc_type": "none",
+    "srvcc_operation_possible": True,
+    "redirected_with_qci1": False,
+    "terminal_dead": False,
+    "max_rtp_gap": (0.05, 0.45),
+    "csfb_flag": False,
+    "lau_before_call": False,
+    "lte_locked": False,
+    "number_valid": True,
+    "codec": "AMR-WB",
+}
+"""Fields of a call as it should be; a span is drawn from."""
+
+
 def _answered(n: int, talk_s: NDArray[np.float64], rng: np.random.Generator) -> Columns:
     """Make calls as they should be; INVITE at 0."""
     c = blank(n, TIMES + NUMBERS, FLAGS, TEXTS)
@@ -45,36 +74,7 @@ def _answered(n: int, talk_s: NDArray[np.float64], rng: np.random.Generator) -> 
     c["t_200"] = c["t_180"] + rng.gamma(3, 2.2, n) + 0.8
     c["t_end"] = c["t_200"] + talk_s
     c["t_qci1_released"] = c["t_end"] + rng.uniform(0.02, 0.1, n)
-    put(
-        c,
-        np.arange(n),
-        {
-            "final_status": 200.0,
-            "releasing_node": "ue",
-            "rx_vendor": 0.0,
-            "rx_code": 2001.0,
-            "registered": True,
-            "session_rejected_by_as": False,
-            "paging_sent": None,
-            "domain_selected": "ims",
-            "cs_retry": False,
-            "rrc_released_in_setup": False,
-            "handover_failures": 0.0,
-            "reestablishment_count": 0.0,
-            "esrvcc_flag": False,
-            "srvcc_type": "none",
-            "srvcc_operation_possible": True,
-            "redirected_with_qci1": False,
-            "terminal_dead": False,
-            "max_rtp_gap": (0.05, 0.45),
-            "csfb_flag": False,
-            "lau_before_call": False,
-            "lte_locked": False,
-            "number_valid": True,
-            "codec": "AMR-WB",
-        },
-        rng,
-    )
+    put(c, np.arange(n), ANSWERED, rng)
     c["handover_count"] = rng.poisson(0.5 + talk_s / 120.0).astype(float)
     c["releasing_side"] = choose(("calling", "called"), n, rng)
     return c

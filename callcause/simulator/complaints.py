@@ -9,7 +9,7 @@ import polars as pl
 
 from callcause.simulator.complaint_text import complaint, symptom
 from callcause.simulator.csfb_flow import FALLBACKS
-from callcause.simulator.faults.injection import Incident
+from callcause.simulator.faults.incident import Incident
 from callcause.simulator.period import Period
 from callcause.simulator.subscribers import Population
 from callcause.simulator.tables import with_offset
@@ -45,6 +45,8 @@ SETTINGS = {
     "answer_mobile_data": "on",
     "answer_sim_slot": "4g_slot",
 }
+GAPS = (("msisdn",), ("occurred_at",), ("place_text", "ecgi", "tac", "latitude", "longitude"))
+"""What an incomplete ticket lacks, one of these."""
 COLUMNS = (
     "id",
     "external_id",
@@ -136,34 +138,21 @@ def _row(
     rng: np.random.Generator,
     variant: Variant,
 ) -> Row:
+    """One ticket. What a seed gives hangs on the order of the draws, and dicts draw in theirs."""
     fault, cell = incident.fault, incident.cell
     language = "zh" if rng.random() < 0.6 else "en"
     number = str(people.columns["msisdn"][incident.customer])
-    core = (
-        symptom(category, fault.cause, _kind(incident), incident.role, language, rng)
-        if category != "other"
-        else symptom("other", fault.cause, "out_of_scope", "mo", language, rng)
-    )
+    text = "out_of_scope" if category == "other" else _kind(incident)
+    core = symptom(category, fault.cause, text, incident.role, language, rng)
     occurred = incident.at + float(rng.normal(0, variant.clock_s)) + 20.0
     received = incident.at + float(rng.uniform(900, 14_000))
     tells_cell = rng.random() < 0.55
     row: Row = dict.fromkeys(COLUMNS)
+    row |= _case(incident, received, network.region_of(cell), rng)
+    row |= _place(network, cell, language, tells_cell, rng)
     row |= {
-        "id": ticket_id(incident),
-        "channel": CHANNELS[int(rng.integers(0, len(CHANNELS)))],
-        "received_at": received,
-        "entered_at": received + 300.0,
-        "status": "dispatched",
         "msisdn": number,
-        "region": network.region_of(cell),
-        "customer_id": f"CU-{500_000 + incident.ticket}",
-        "star_level": int(rng.integers(0, 6)),
-        "place_text": f"KM-S{int(network.site[cell]):04d} {'附近' if language == 'zh' else 'area'}",
-        "latitude": round(float(network.cells["latitude"][cell]) + float(rng.normal(0, 0.0008)), 5),
-        "longitude": round(float(network.cells["longitude"][cell]) + float(rng.normal(0, 0.0008)), 5),
         "occurred_at": occurred,
-        "ecgi": str(network.cells["ecgi"][cell]) if tells_cell else None,
-        "tac": int(network.cells["tac"][cell]) if tells_cell else None,
         "imei_tac": people.lends(int(people.model[incident.customer])) if rng.random() < 0.7 else None,
         "description": complaint(core, language, number, rng),
         "language": language if rng.random() < 0.9 else None,
@@ -172,17 +161,40 @@ def _row(
         "roaming": False,
         "off_net": incident.fault.operator != "own" if rng.random() < 0.5 else None,
         "repeat_count": int(rng.integers(0, 5)),
+    }
+    row |= _answers(incident, category, people, rng, variant)
+    if fault.text == "incomplete":
+        for name in GAPS[int(rng.integers(0, len(GAPS)))]:
+            row[name] = None
+    return row
+
+
+def _case(incident: Incident, received: float, region: str, rng: np.random.Generator) -> Row:
+    """Note what the desk knows of the customer and of the case itself."""
+    return {
+        "id": ticket_id(incident),
+        "channel": CHANNELS[int(rng.integers(0, len(CHANNELS)))],
+        "received_at": received,
+        "entered_at": received + 300.0,
+        "status": "dispatched",
+        "region": region,
+        "customer_id": f"CU-{500_000 + incident.ticket}",
+        "star_level": int(rng.integers(0, 6)),
         "severity": "normal",
         "priority": "P3",
         "joint_count": 1,
     }
-    row |= _answers(incident, category, people, rng, variant)
-    if fault.text == "incomplete":
-        for gap in (("msisdn",), ("occurred_at",), ("place_text", "ecgi", "tac", "latitude", "longitude"))[
-            int(rng.integers(0, 3))
-        ]:
-            row[gap] = None
-    return row
+
+
+def _place(network: Network, cell: int, language: str, tells_cell: bool, rng: np.random.Generator) -> Row:
+    """Where the customer was: in words, nearly as a position, and sometimes the cell."""
+    return {
+        "place_text": f"KM-S{int(network.site[cell]):04d} {'附近' if language == 'zh' else 'area'}",
+        "latitude": round(float(network.cells["latitude"][cell]) + float(rng.normal(0, 0.0008)), 5),
+        "longitude": round(float(network.cells["longitude"][cell]) + float(rng.normal(0, 0.0008)), 5),
+        "ecgi": str(network.cells["ecgi"][cell]) if tells_cell else None,
+        "tac": int(network.cells["tac"][cell]) if tells_cell else None,
+    }
 
 
 def write_tickets(

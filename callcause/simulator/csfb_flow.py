@@ -90,7 +90,6 @@ def _apply(
     talk_s: NDArray[np.float64],
     rng: np.random.Generator,
 ) -> None:
-    n = len(rows)
     at = _invite(c, rows, event, rng)
     put(
         c,
@@ -109,6 +108,20 @@ def _apply(
         rng,
     )
     c["t_esr"][rows] = at
+    _fall_back(c, rows, event, talk_s, at, rng)
+    put(c, rows, event.own, rng)
+
+
+def _fall_back(
+    c: Columns,
+    rows: NDArray[np.int64],
+    event: Fallback,
+    talk_s: NDArray[np.float64],
+    at: NDArray[np.float64],
+    rng: np.random.Generator,
+) -> None:
+    """Set the times from redirection to the return to LTE, up to the step that the event does not reach."""
+    n = len(rows)
     for name, span in (
         ("t_redirect", event.redirect_s),
         ("t_cm_service_request", event.request_s),
@@ -125,7 +138,6 @@ def _apply(
     c["t_end"][rows] = talked + 0.2
     if event.return_s and event.redirect_s:
         c["t_tau_accept"][rows] = talked + draw(event.return_s, n, rng)
-    put(c, rows, event.own, rng)
 
 
 def run_fallbacks(

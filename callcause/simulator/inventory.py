@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from callcause.simulator.faults.injection import Incident
+from callcause.simulator.faults.incident import Incident
 from callcause.simulator.period import Period
 from callcause.simulator.subscribers import Population
 from callcause.simulator.tables import frame
@@ -129,25 +129,30 @@ def _incident_alarms(incident: Incident, network: Network, number: int) -> list[
             )
         )
     if "area_outage" in incident.fault.changes:
-        near = network.neighbours
-        ring = near["target"][(near["source"] == cell) & (near["target_rat"] == "EUTRAN")]
-        sites = sorted({int(network.cells["enb_id"][c]) for c in [cell, *ring]})
-        rows += [
-            _alarm(
-                number + i,
-                f"ENB-{enb}",
-                "enb",
-                incident.start + 40.0 * i,
-                incident.end,
-                "power failure",
-                alarm_type="environmentalAlarm",
-                perceived_severity="critical",
-                probable_cause="power supply failure",
-                service_affecting=True,
-            )
-            for i, enb in enumerate(sites)
-        ]
+        rows += _area_outage(incident, network, number)
     return rows
+
+
+def _area_outage(incident: Incident, network: Network, number: int) -> list[Row]:
+    """Power fails at the site and, one after the other, at those around it."""
+    near = network.neighbours
+    ring = near["target"][(near["source"] == incident.cell) & (near["target_rat"] == "EUTRAN")]
+    sites = sorted({int(network.cells["enb_id"][c]) for c in [incident.cell, *ring]})
+    return [
+        _alarm(
+            number + i,
+            f"ENB-{enb}",
+            "enb",
+            incident.start + 40.0 * i,
+            incident.end,
+            "power failure",
+            alarm_type="environmentalAlarm",
+            perceived_severity="critical",
+            probable_cause="power supply failure",
+            service_affecting=True,
+        )
+        for i, enb in enumerate(sites)
+    ]
 
 
 def alarm_table(
@@ -158,39 +163,27 @@ def alarm_table(
     for incident in incidents:
         rows += _incident_alarms(incident, network, len(rows))
     for _ in range(max(12, network.size // 4)):
-        problem, kind = HARMLESS[int(rng.integers(0, len(HARMLESS)))]
-        raised = float(rng.uniform(0, period.seconds))
-        enb = network.cells["enb_id"][int(rng.integers(0, network.size))]
-        cleared = raised + float(rng.uniform(600, 90_000))
-        rows.append(
-            _alarm(
-                len(rows),
-                f"ENB-{enb}",
-                "enb",
-                raised,
-                cleared,
-                problem,
-                alarm_type=kind,
-                perceived_severity="warning",
-                probable_cause="threshold crossed",
-            )
-        )
-    for _ in range(3):  # cured long before the complaints
-        raised = float(rng.uniform(0, max(1.0, period.seconds - 3 * 86400)))
-        ecgi = str(network.cells["ecgi"][int(rng.integers(0, network.size))])
-        rows.append(
-            _alarm(
-                len(rows),
-                ecgi,
-                "cell",
-                raised,
-                raised + 1500.0,
-                "cell out of service",
-                perceived_severity="major",
-                service_affecting=True,
-            )
-        )
+        rows.append(_harmless_alarm(len(rows), network, period, rng))
+    for _ in range(3):
+        rows.append(_cured_alarm(len(rows), network, period, rng))
     return _table(rows, period)
+
+
+def _harmless_alarm(number: int, network: Network, period: Period, rng: np.random.Generator) -> Row:
+    problem, kind = HARMLESS[int(rng.integers(0, len(HARMLESS)))]
+    raised = float(rng.uniform(0, period.seconds))
+    enb = network.cells["enb_id"][int(rng.integers(0, network.size))]
+    cleared = raised + float(rng.uniform(600, 90_000))
+    told = {"perceived_severity": "warning", "probable_cause": "threshold crossed", "alarm_type": kind}
+    return _alarm(number, f"ENB-{enb}", "enb", raised, cleared, problem, **told)
+
+
+def _cured_alarm(number: int, network: Network, period: Period, rng: np.random.Generator) -> Row:
+    """Return a grave alarm that was cured long before the complaints."""
+    raised = float(rng.uniform(0, max(1.0, period.seconds - 3 * 86400)))
+    ecgi = str(network.cells["ecgi"][int(rng.integers(0, network.size))])
+    told = {"perceived_severity": "major", "service_affecting": True}
+    return _alarm(number, ecgi, "cell", raised, raised + 1500.0, "cell out of service", **told)
 
 
 def _table(rows: list[Row], period: Period) -> pl.DataFrame:
@@ -229,41 +222,31 @@ def change_table(
     cells = network.cells["ecgi"]
     for incident in incidents:
         work = [c for c in incident.fault.changes if c.startswith("planned_")]
-        if not work:
-            continue
-        target = (
-            str(cells[incident.cell]) if work[0] == "planned_cell" else network.nodes[incident.node].node_id
-        )
-        rows.append(
-            _change(
-                len(rows),
-                "cut-over",
-                "cutover",
-                incident.start - 120.0,
-                incident.end,
-                target,
-                service_affecting=True,
-                actual_start=incident.start,
-                actual_end=incident.end,
+        if work:
+            on_cell, node = work[0] == "planned_cell", network.nodes[incident.node]
+            rows.append(
+                _cut_over(len(rows), incident, str(cells[incident.cell]) if on_cell else node.node_id)
             )
-        )
     for status in ("cancelled", "planned", "done", "done", "cancelled", "planned"):
         for _ in range(max(2, network.size // 120)):
             start = float(rng.uniform(period.last_work_s, period.seconds - 7200))
             target = str(cells[int(rng.integers(0, len(cells)))])
-            ran = status == "done"
-            rows.append(
-                _change(
-                    len(rows),
-                    "parameter audit" if ran else "software upgrade",
-                    "parameter" if ran else "upgrade",
-                    start,
-                    start + float(rng.uniform(3600, 14400)),
-                    target,
-                    status=status,
-                    service_affecting=not ran,
-                    actual_start=start + 300.0 if ran else np.nan,
-                    actual_end=start + 3300.0 if ran else np.nan,
-                )
-            )
+            end = start + float(rng.uniform(3600, 14400))
+            rows.append(_harmless_change(len(rows), status, start, end, target))
     return _table(rows, period)
+
+
+def _cut_over(number: int, incident: Incident, target: str) -> Row:
+    """Return the planned work that is the fault of an incident."""
+    planned, end = incident.start - 120.0, incident.end
+    told = {"service_affecting": True, "actual_start": incident.start, "actual_end": end}
+    return _change(number, "cut-over", "cutover", planned, end, target, **told)
+
+
+def _harmless_change(number: int, status: str, start: float, end: float, target: str) -> Row:
+    """Return a change that touched nobody: an audit that ran, or an upgrade that never did."""
+    ran = status == "done"
+    title, kind = ("parameter audit", "parameter") if ran else ("software upgrade", "upgrade")
+    ran_from, ran_to = (start + 300.0, start + 3300.0) if ran else (np.nan, np.nan)
+    told = {"service_affecting": not ran, "actual_start": ran_from, "actual_end": ran_to, "status": status}
+    return _change(number, title, kind, start, end, target, **told)

@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 from callcause.simulator import aftermath, surge, volume
 from callcause.simulator.aftermath import Aftermath
 from callcause.simulator.complaints import ticket_id
-from callcause.simulator.faults.injection import Incident, Places, deal, plan
+from callcause.simulator.faults.incident import Incident
+from callcause.simulator.faults.places import Places
+from callcause.simulator.faults.plan import deal, plan
 from callcause.simulator.period import DAY_S, HOUR_S, ZONE, Period
 from callcause.simulator.simulator import Streams, at_least, complaints_of, make_world, write_network
 from callcause.simulator.surge import MonthPlaces, Surge

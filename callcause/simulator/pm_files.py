@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from callcause.simulator.cell_counters import Radio, cell_counters, vendor_samples
-from callcause.simulator.faults.injection import Incident
+from callcause.simulator.faults.incident import Incident
 from callcause.simulator.node_samples import node_counters
 from callcause.simulator.period import Period
 from callcause.simulator.pm_writer import Block, Element, Source, document, file_name, write

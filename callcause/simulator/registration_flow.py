@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -257,40 +258,39 @@ EVENTS: dict[str, Ev] = {
 }
 
 
+GOOD: Mapping[str, Any] = {
+    "registration_type": "initial",
+    "attach_type": "combined",
+    "attach_result": "accept",
+    "combined_result": "eps_and_cs",
+    "ims_vops": True,
+    "ue_voice_domain": "ims_ps_preferred",
+    "ue_usage_setting": "voice_centric",
+    "apn": "ims",
+    "pdn_result": "accept",
+    "pdn_type_requested": "IPv4v6",
+    "pdn_type_assigned": "IPv6",
+    "qci5_bearer_result": "established",
+    "security_result": "complete",
+    "challenge_count": 1.0,
+    "auts_present": False,
+    "second_response_empty": False,
+    "final_status": 200.0,
+    "cx_command": "SAR",
+    "cx_vendor": 0.0,
+    "cx_code": 2001.0,
+    "expires": 3600.0,
+    "deregistered_by": "none",
+    "register_sent_at": (0.9, 1.9),
+}
+"""Fields of a registration as it should be; `register_sent_at` is drawn from its span."""
+
+
 def _good(n: int, rng: np.random.Generator) -> Columns:
     """`n` registrations as they should be; times are seconds after `started_at` = 0."""
     columns = blank(n, TIMES + NUMBERS, FLAGS, TEXTS)
     rows = np.arange(n)
-    put(
-        columns,
-        rows,
-        {
-            "registration_type": "initial",
-            "attach_type": "combined",
-            "attach_result": "accept",
-            "combined_result": "eps_and_cs",
-            "ims_vops": True,
-            "ue_voice_domain": "ims_ps_preferred",
-            "ue_usage_setting": "voice_centric",
-            "apn": "ims",
-            "pdn_result": "accept",
-            "pdn_type_requested": "IPv4v6",
-            "pdn_type_assigned": "IPv6",
-            "qci5_bearer_result": "established",
-            "security_result": "complete",
-            "challenge_count": 1.0,
-            "auts_present": False,
-            "second_response_empty": False,
-            "final_status": 200.0,
-            "cx_command": "SAR",
-            "cx_vendor": 0.0,
-            "cx_code": 2001.0,
-            "expires": 3600.0,
-            "deregistered_by": "none",
-            "register_sent_at": (0.9, 1.9),
-        },
-        rng,
-    )
+    put(columns, rows, GOOD, rng)
     columns["started_at"] = np.zeros(n)
     columns["first_reply_at"] = columns["register_sent_at"] + rng.gamma(4, 0.02, n)
     columns["ended_at"] = columns["first_reply_at"] + rng.gamma(4, 0.09, n)

@@ -23,7 +23,10 @@ from callcause.simulator.attempts import (
 from callcause.simulator.call_records import CallRecords
 from callcause.simulator.cell_counters import Radio
 from callcause.simulator.complaints import write_tickets
-from callcause.simulator.faults.injection import Incident, Places, inject, plan
+from callcause.simulator.faults.incident import Incident
+from callcause.simulator.faults.injection import inject
+from callcause.simulator.faults.places import Places
+from callcause.simulator.faults.plan import plan
 from callcause.simulator.node_samples import node_kpis, spread_to_clients
 from callcause.simulator.period import Period, default_period
 from callcause.simulator.registration_records import registration_records

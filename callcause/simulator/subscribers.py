@@ -88,10 +88,18 @@ def build_population(cells: int, customers: int, rng: np.random.Generator) -> Po
     )
     for place in defective.values():
         model[customers + rng.choice(others, max(8, others // 30), replace=False)] = place
+    columns = _subscriptions(legacy[model], rng)
+    home = rng.integers(0, cells, n)
+    return Population(columns, home, model, models, legacy[model], defective)
+
+
+def _subscriptions(legacy: NDArray[np.bool_], rng: np.random.Generator) -> Rows:
+    """Provision each subscriber in the HSS; those whose phone has no VoLTE (`legacy`) without it."""
+    n = len(legacy)
     msisdn = _objects([f"86139{10_000_000 + int(v) * 7 % 89_999_999:08d}" for v in rng.permutation(n)])
     imsi = _objects([f"46000{1_000_000_000 + i * 37:010d}" for i in range(n)])
     domain = "ims.mnc000.mcc460.3gppnetwork.org"
-    columns: Rows = {
+    return {
         "msisdn": msisdn,
         "imsi": imsi,
         "impi": _objects([f"{v}@{domain}" for v in imsi]),
@@ -100,14 +108,14 @@ def build_population(cells: int, customers: int, rng: np.random.Generator) -> Po
         ),
         "home_region": _objects(["0871"] * n),
         "card_type": _objects(["USIM"] * n),
-        "volte_subscribed": ~legacy[model],
-        "volte_opened_at": np.where(legacy[model], np.nan, -86400.0 * 200),
+        "volte_subscribed": ~legacy,
+        "volte_opened_at": np.where(legacy, np.nan, -86400.0 * 200),
         "account_state": _objects(["normal"] * n),
         "eps_subscribed": np.ones(n, bool),
-        "ims_apn_subscribed": ~legacy[model],
+        "ims_apn_subscribed": ~legacy,
         "pdn_type": _objects(["IPv4v6"] * n),
-        "ims_profile_present": ~legacy[model],
-        "as_profile_present": ~legacy[model],
+        "ims_profile_present": ~legacy,
+        "as_profile_present": ~legacy,
         "roaming_allowed": np.ones(n, bool),
         "srvcc_subscribed": np.ones(n, bool),
         "stn_sr": _objects(["8613900000099"] * n),
@@ -116,5 +124,3 @@ def build_population(cells: int, customers: int, rng: np.random.Generator) -> Po
         "call_barring": _objects([None] * n),
         "intercept_blocked": np.zeros(n, bool),
     }
-    home = rng.integers(0, cells, n)
-    return Population(columns, home, model, models, legacy[model], defective)

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from callcause.simulator.faults import ALL, Fault
 from callcause.simulator.faults.fault import Span
-from callcause.simulator.faults.injection import GUARD_S, Incident, Places, lasting
+from callcause.simulator.faults.incident import Incident
+from callcause.simulator.faults.places import GUARD_S, Places
+from callcause.simulator.faults.plan import lasting
 from callcause.simulator.topology import Network
 
 LOCAL_H = (6.0, 20.0)

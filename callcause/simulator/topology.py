@@ -185,16 +185,7 @@ def _relations(
     neighbours. Overlap = share of points where the other lies within 6 dB of the serving cell.
     """
     x, y, azimuth = position
-    n = len(x)
-    order = np.argsort(site, kind="stable")
-    first = np.searchsorted(site[order], np.arange(near.shape[0]))
-    count = np.bincount(site)
-    others = [
-        np.array([c for s in near[site[i]] for c in range(first[s], first[s] + count[s]) if c != i])
-        for i in range(n)
-    ]
-    width = min(len(o) for o in others)
-    ring = np.stack([o[:width] for o in others])
+    n, ring = len(x), _ring(site, near)
     angle = np.radians(azimuth[:, None] + rng.uniform(-60, 60, (n, 64)))
     distance = 40.0 + 340.0 * np.sqrt(rng.uniform(0, 1, (n, 64)))
     px, py = x[:, None] + distance * np.sin(angle), y[:, None] + distance * np.cos(angle)
@@ -204,7 +195,7 @@ def _relations(
     )
     other = other + rng.normal(0, radio.SHADOWING_DB / 2, other.shape)
     mean_other = other.mean(axis=1)
-    keep = np.argsort(-mean_other, axis=1, kind="stable")[:, : min(8, width)]
+    keep = np.argsort(-mean_other, axis=1, kind="stable")[:, : min(8, ring.shape[1])]
     rows = np.repeat(np.arange(n), keep.shape[1])
     picked = np.take_along_axis(ring, keep, axis=1)
     overlap = 100.0 * (np.abs(own[..., None] - other) < 6.0).mean(axis=1)
@@ -215,6 +206,19 @@ def _relations(
         "reported_rsrp": np.take_along_axis(mean_other, keep, axis=1).ravel() - 6.0,
     }
     return relations, own.mean(axis=1) - 6.0, other.max(axis=2).mean(axis=1) - 9.0
+
+
+def _ring(site: NDArray[np.int64], near: NDArray[np.int64]) -> NDArray[np.int64]:
+    """For every cell the other cells of its site and of the sites near it, as many for each."""
+    order = np.argsort(site, kind="stable")
+    first = np.searchsorted(site[order], np.arange(near.shape[0]))
+    count = np.bincount(site)
+    others = [
+        np.array([c for s in near[site[i]] for c in range(first[s], first[s] + count[s]) if c != i])
+        for i in range(len(site))
+    ]
+    width = min(len(o) for o in others)
+    return np.stack([o[:width] for o in others])
 
 
 def build_network(cells: int, tickets: int, period: Period, rng: np.random.Generator) -> Network:

@@ -119,16 +119,8 @@ def _writing(router: APIRouter, api: str) -> None:
         kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
         if kind not in _MERGE:
             raise Problem(415, f"expected {' or '.join(_MERGE)}")
-        service = _service(request)
         _, body = await _body(request, api)
-        wanted = changed(body, service.intake.pseudonymiser, who.name, utc_now().isoformat())
-        causes = service.loop.causes() if "confirmedCause" in wanted.steps else None
-        found, counts = await service.database.writing(
-            lambda s: desk.change(s, ticket_id, wanted, who.name, if_match, _loop(service), causes)
-        )
-        for name, labels in counts:
-            service.counters.add(name, labels)
-        service.hub.wake()
+        found = await _change(_service(request), ticket_id, body, who, if_match)
         return JSONResponse(_out(found, api, _wanted(fields)), headers={"ETag": desk.version_of(found)})
 
     @router.delete(
@@ -194,6 +186,20 @@ async def _create(
         service.counters.add("tickets_taken_in", {"source": desk.SOURCE}, 1)
         service.tickets.wake()
         service.hub.wake()
+    return found
+
+
+async def _change(
+    service: Service, ticket_id: str, body: object, who: Principal, if_match: str | None
+) -> Shown:
+    wanted = changed(body, service.intake.pseudonymiser, who.name, utc_now().isoformat())
+    causes = service.loop.causes() if "confirmedCause" in wanted.steps else None
+    found, counts = await service.database.writing(
+        lambda s: desk.change(s, ticket_id, wanted, who.name, if_match, _loop(service), causes)
+    )
+    for name, labels in counts:
+        service.counters.add(name, labels)
+    service.hub.wake()
     return found
 
 

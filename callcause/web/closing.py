@@ -4,22 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Request
 from starlette.datastructures import FormData
 
-from callcause.service.authentication import Principal
 from callcause.service.problem import Problem
-from callcause.service.settings import Role
-from callcause.state.feedback import NOT_FOUND
-from callcause.web.page import PageRoute, language_of, see_other
+from callcause.web.page import language_of
 from callcause.web.reader import service_of
-from callcause.web.session import form_of, sees
 from runbooks.model import Runbooks
 
-router = APIRouter(route_class=PageRoute, include_in_schema=False)
-Engineer = Annotated[Principal, Depends(sees(Role.engineer))]
 Choice = tuple[str, str]
 
 
@@ -45,17 +39,6 @@ def found_of(form: FormData) -> dict[str, Any]:
     """Return what a form tells of the cause: `confirmed_cause`, `remedied_at` (UTC); Problem 422."""
     cause = str(form.get("confirmed_cause") or "").strip() or None
     return {"confirmed_cause": cause, "remedied_at": _moment(str(form.get("remedied_at") or "").strip())}
-
-
-@router.post("/ui/confirm/{ticket_id:path}")
-async def confirm(request: Request, ticket_id: str, who: Engineer) -> Response:
-    """Write down what really was wrong; a later word replaces an earlier one."""
-    found = found_of(await form_of(request))
-    cause = found["confirmed_cause"]
-    if cause is None:
-        raise Problem(422, "confirmed_cause: missing", hint=f"a cause, or {NOT_FOUND}")
-    await service_of(request).loop.confirm(ticket_id, who.name, cause, found["remedied_at"])
-    return see_other(request.url.path.replace("/ui/confirm/", "/ui/tickets/", 1))
 
 
 def _titled(names: Sequence[str], titles: Mapping[str, str]) -> list[Choice]:

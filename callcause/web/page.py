@@ -9,20 +9,16 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from fastapi import Request, Response
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
-from starlette.exceptions import HTTPException
 
-from callcause.loop.life import LoopError
-from callcause.service.problem import Problem
 from callcause.service.settings import Role
-from callcause.state.errors import DatabaseGone, StaleVersion
 from callcause.web import words
 from callcause.web.board import boards_of
 from callcause.web.chart import control_figure, course_figure, library
+from callcause.web.refusal import PAGE_ERRORS, Refusal, refusal_of
 from callcause.web.session import COOKIE, VISIT, csrf_of, keep, visit_of
 
 POLICY = (
@@ -37,6 +33,8 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 LANGUAGE, THEME = "callcause_language", "callcause_theme"
+STEPS = ("/ui/step/", "/ui/answers/", "/ui/confirm/")
+"""Where the forms of a ticket's page go; the id of the ticket follows."""
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
@@ -65,7 +63,8 @@ def language_of(request: Request) -> str:
 
 
 def render(request: Request, template: str, status: int = 200, **given: Any) -> HTMLResponse:
-    """Return a page."""
+    """Return a page; with the status of what was refused, where something was."""
+    refusal: Refusal | None = getattr(request.state, "refusal", None)
     theme = request.cookies.get(THEME)
     who = getattr(request.state, "who", None)
     query = f"?{request.url.query}" if request.url.query else ""
@@ -83,9 +82,15 @@ def render(request: Request, template: str, status: int = 200, **given: Any) -> 
         department=_departments(request),
         board=boards_of(request),
         charts=library(),
+        refusal=refusal,
+        typed=refusal.value if refusal else _nothing_typed,
         **given,
     )  # fmt: skip
-    return HTMLResponse(text, status)
+    return HTMLResponse(text, refusal.status if refusal else status)
+
+
+def _nothing_typed(form: str, name: str) -> str:
+    return ""
 
 
 def see_other(path: str, **query: str) -> RedirectResponse:
@@ -109,14 +114,7 @@ class PageRoute(APIRoute):
         async def answer(request: Request) -> Response:
             try:
                 response = await handler(request)
-            except (
-                Problem,
-                HTTPException,
-                RequestValidationError,
-                LoopError,
-                DatabaseGone,
-                StaleVersion,
-            ) as error:
+            except PAGE_ERRORS as error:
                 response = _refused(request, error)
             return _closed(request, response)
 
@@ -124,22 +122,26 @@ class PageRoute(APIRoute):
 
 
 def _refused(request: Request, error: Exception) -> Response:
-    status, detail, hint = 422, str(error), None
-    match error:
-        case Problem():
-            status, detail, hint = error.status, error.detail, error.hint
-        case HTTPException():
-            status, detail = error.status_code, str(error.detail)
-        case RequestValidationError():
-            detail = "; ".join(f"{one['loc'][-1]}: {one['msg']}" for one in error.errors())
-        case DatabaseGone():
-            status, detail = 503, error.message
-        case StaleVersion() | LoopError():
-            status, detail, hint = 409, error.message, error.hint
-    if status == 401 and request.method == "GET":
+    refusal = refusal_of(request, error)
+    if refusal.status == 401 and request.method == "GET":
         query = f"?{request.url.query}" if request.url.query else ""
         return see_other("/ui/login", next=request.url.path + query)
-    return render(request, "refused.html.j2", status, code=status, detail=detail, hint=hint)
+    request.state.refusal = refusal
+    return render(request, "refused.html.j2", way_back=way_back(request.scope["path"]))
+
+
+def way_back(path: str) -> tuple[str, str]:
+    """Return the page that a path belongs to: the key of its word, and its address.
+
+    A step of a ticket leads back to the ticket.
+    """
+    for step in STEPS:
+        if path.startswith(step):
+            return "ticket", f"/ui/tickets/{quote(path.removeprefix(step))}"
+    for key, target in PAGES:
+        if path.startswith(f"{target}/") or path == target:
+            return key, target
+    return ("map", "/ui/map") if path.startswith("/ui/cells/") else PAGES[0]
 
 
 def _closed(request: Request, response: Response) -> Response:
@@ -167,10 +169,11 @@ def _environment() -> Environment:
         percent=words.percent,
         value=_value,
         moment=words.moment,
-        span=words.span,
+        span=_span,
         course=course_figure,
         control=control_figure,
         rt=_report_word,
+        refused_for=_refused_for,
     )
     environment.globals["pages"] = PAGES
     environment.filters["when"] = _when
@@ -218,6 +221,11 @@ def _value(context: Context, reading: object) -> str:
 
 
 @pass_context
+def _span(context: Context, due: datetime | None, now: datetime) -> str:
+    return words.span(due, now, context["lang"])
+
+
+@pass_context
 def _kind(context: Context, group: str, name: object) -> str:
     return words.kind(group, name, context["lang"])
 
@@ -225,6 +233,11 @@ def _kind(context: Context, group: str, name: object) -> str:
 @pass_context
 def _report_word(context: Context, key: str) -> str:
     return words.report_word(key, context["lang"])
+
+
+@pass_context
+def _refused_for(context: Context, refusal: Refusal) -> str:
+    return words.refused_for(refusal.code, context["lang"])
 
 
 @pass_context

@@ -8,7 +8,6 @@ from callcause.service.problem import Problem
 from callcause.web import (
     cell,
     cell_map,
-    closing,
     complaint,
     entrance,
     queue,
@@ -34,7 +33,6 @@ ROUTERS = (
     entrance.router,
     queue.router,
     ticket.router,
-    closing.router,
     complaint.router,
     shelf.router,
     cell.router,

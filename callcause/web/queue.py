@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from fastapi import APIRouter, Depends, Request, Response
 
@@ -22,6 +22,8 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 Viewer = Annotated[Principal, Depends(sees(Role.viewer))]
 Engineer = Annotated[Principal, Depends(sees(Role.engineer))]
 ROWS = 50
+TOLD = ("done", "refused", "detail", "nothing")
+"""What the page was led back with; no filter."""
 ASKED = ("state", "category", "priority", "holder", "region", "cause", "incident", "text")
 
 
@@ -49,7 +51,7 @@ async def tickets(request: Request, who: Viewer, after: str | None = None) -> Re
         following=f"/ui/tickets?{urlencode({**kept, 'after': found['next']})}" if found["next"] else None,
         states=[str(state) for state in State],
         paged=bool(after),
-        told={name: request.query_params.get(name) for name in ("done", "refused", "detail")},
+        told={name: request.query_params.get(name) for name in TOLD},
     )
 
 
@@ -58,16 +60,23 @@ async def dispatch_selected(request: Request, who: Engineer) -> Response:
     """Dispatch the tickets that are ticked; each is done or refused for itself."""
     form = await form_of(request)
     chosen = [_versioned(str(one)) for one in form.getlist("ticket")]
+    back = local_path(str(form.get("back") or "/ui/tickets"))
     if not chosen:
-        raise Problem(422, "no ticket is selected")
+        return _back(back, nothing="1")
     department = str(form.get("department") or "").strip() or None
     step = Step(State.DISPATCHED, who.name, "dispatched together", department=department)
     answer = await service_of(request).loop.dispatch_many(chosen, step)
     details = sorted({one["detail"] for one in answer["tickets"] if not one["done"]})
-    back = local_path(str(form.get("back") or "/ui/tickets")).partition("?")[0]
-    return see_other(
+    return _back(
         back, done=str(answer["done"]), refused=str(answer["refused"]), detail="; ".join(details[:3])
     )
+
+
+def _back(path: str, **told: str) -> Response:
+    """Lead back to the same filters and the same page of the list, with what was done."""
+    where, _, query = path.partition("?")
+    kept = {name: value for name, value in parse_qsl(query) if name not in TOLD}
+    return see_other(where, **{**kept, **told})
 
 
 def _versioned(text: str) -> tuple[str, int | None]:

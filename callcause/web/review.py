@@ -21,6 +21,7 @@ from callcause.state.ticket import Ticket
 from callcause.web import closing
 from callcause.web.page import PageRoute, render, see_other
 from callcause.web.reader import service_of
+from callcause.web.refusal import FORM_ERRORS, again
 from callcause.web.session import form_of, sees
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -41,6 +42,11 @@ async def incidents(request: Request, who: Viewer) -> Response:
 @router.get("/ui/incidents/{incident_id}")
 async def incident(request: Request, incident_id: str, who: Viewer) -> Response:
     """Show one incident with what its tickets share, and the tickets."""
+    return await incident_page(request, incident_id)
+
+
+async def incident_page(request: Request, incident_id: str) -> Response:
+    """Make the page of an incident; a form that was refused stands filled in on it."""
 
     def find(session: Session) -> tuple[Incident | None, Sequence[Any]]:
         query = select(Ticket.id, Ticket.state, Ticket.top_cause, Ticket.parent_id).where(
@@ -63,18 +69,27 @@ async def incident(request: Request, incident_id: str, who: Viewer) -> Response:
 async def move_incident(request: Request, incident_id: str, step: str, who: Engineer) -> Response:
     """Merge the open tickets into the incident, or close it with them."""
     form = await form_of(request)
-    why = str(form.get("why") or "").strip()
-    if step == "merge":
-        found = await clusters.merge(request, incident_id, clusters.MergeBody(why=why), who)
-        told = {"merged": str(len(found["merged"])), "refused": str(len(found["refused"]))}
-    elif step == "close":
-        cause = {name: value for name, value in closing.found_of(form).items() if value is not None}
-        body = clusters.CloseBody(version=_version(form), why=why, **cause)
-        found = await clusters.close(request, incident_id, body, who)
-        told = {"closed": str(found["tickets_closed"])}
-    else:
+    if step not in ("merge", "close"):
         raise Problem(404, "no such step of an incident")
+    try:
+        told = await (_merge if step == "merge" else _close)(request, incident_id, form, who)
+    except FORM_ERRORS as error:
+        return await again(request, error, lambda: incident_page(request, incident_id))
     return see_other(f"/ui/incidents/{quote(incident_id)}", **told)
+
+
+async def _merge(request: Request, incident_id: str, form: FormData, who: Principal) -> dict[str, str]:
+    why = str(form.get("why") or "").strip()
+    found = await clusters.merge(request, incident_id, clusters.MergeBody(why=why), who)
+    return {"merged": str(len(found["merged"])), "refused": str(len(found["refused"]))}
+
+
+async def _close(request: Request, incident_id: str, form: FormData, who: Principal) -> dict[str, str]:
+    cause = {name: value for name, value in closing.found_of(form).items() if value is not None}
+    why = str(form.get("why") or "").strip()
+    body = clusters.CloseBody(version=_version(form), why=why, **cause)
+    found = await clusters.close(request, incident_id, body, who)
+    return {"closed": str(found["tickets_closed"])}
 
 
 @router.get("/ui/warnings")
@@ -89,25 +104,35 @@ async def review_warning(request: Request, warning_id: str, who: Approver) -> Re
     """Approve, reject, publish or recover a warning."""
     form = await form_of(request)
     step, why = str(form.get("to") or ""), str(form.get("why") or "")
-    await service_of(request).warnings.step(warning_id, step, who.name, why, _version(form))
+    try:
+        await service_of(request).warnings.step(warning_id, step, who.name, why, _version(form))
+    except FORM_ERRORS as error:
+        return await again(request, error, lambda: warnings(request, who))
     return see_other("/ui/warnings")
 
 
 @router.get("/ui/vault")
 async def vault(request: Request, who: Engineer) -> Response:
     """List requests to see a number, the last first."""
+    return await vault_page(request, who)
+
+
+async def vault_page(request: Request, who: Principal, shown: object = None) -> Response:
+    """Make the page of the vault; `shown` is the ticket and number that is shown this once."""
     found = await service_of(request).vault.requests(None, ROWS)
-    return render(
-        request, "vault.html.j2", requests=found, decides=who.role.covers(Role.approver), shown=None
-    )
+    decides = who.role.covers(Role.approver)
+    return render(request, "vault.html.j2", requests=found, decides=decides, shown=shown)
 
 
 @router.post("/ui/vault")
 async def ask_vault(request: Request, who: Engineer) -> Response:
     """Ask to see the number of a ticket."""
     form = await form_of(request)
-    ticket = str(form.get("ticket") or "").strip()
-    await service_of(request).vault.ask(ticket, who.name, str(form.get("why") or "").strip())
+    ticket, why = (str(form.get(name) or "").strip() for name in ("ticket", "why"))
+    try:
+        await service_of(request).vault.ask(ticket, who.name, why)
+    except FORM_ERRORS as error:
+        return await again(request, error, lambda: vault_page(request, who))
     return see_other("/ui/vault")
 
 
@@ -118,7 +143,10 @@ async def decide_vault(request: Request, request_id: str, who: Approver) -> Resp
     word, why = form.get("word"), str(form.get("why") or "")
     if word not in ("approve", "refuse"):
         raise Problem(422, "word: approve or refuse")
-    await service_of(request).vault.decide(request_id, who.name, approve=word == "approve", why=why)
+    try:
+        await service_of(request).vault.decide(request_id, who.name, approve=word == "approve", why=why)
+    except FORM_ERRORS as error:
+        return await again(request, error, lambda: vault_page(request, who))
     return see_other("/ui/vault")
 
 
@@ -126,12 +154,11 @@ async def decide_vault(request: Request, request_id: str, who: Approver) -> Resp
 async def show_vault(request: Request, request_id: str, who: Engineer) -> Response:
     """Show the number once, to who asked for it."""
     await form_of(request)
-    service = service_of(request)
-    shown = await service.vault.show(request_id, who.name)
-    found = await service.vault.requests(None, ROWS)
-    return render(
-        request, "vault.html.j2", requests=found, decides=who.role.covers(Role.approver), shown=shown
-    )
+    try:
+        shown = await service_of(request).vault.show(request_id, who.name)
+    except FORM_ERRORS as error:
+        return await again(request, error, lambda: vault_page(request, who))
+    return await vault_page(request, who, shown)
 
 
 def _version(form: FormData) -> int:

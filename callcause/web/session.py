@@ -109,6 +109,7 @@ def csrf_of(request: Request) -> str:
 async def form_of(request: Request) -> FormData:
     """Return a posted form; Problem 403 where it does not come from one of our pages."""
     form = await request.form()
+    request.state.form = form
     shown = str(form.get(FIELD) or "")
     if not request.cookies.get(VISIT) or not hmac.compare_digest(shown.encode(), csrf_of(request).encode()):
         raise Problem(403, "the form is too old or not ours; open the page again")

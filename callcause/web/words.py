@@ -194,6 +194,9 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "error": ("This did not work", "操作未成功"),
     "hint": ("Hint", "提示"),
     "to_queue": ("To the tickets", "返回工单队列"),
+    "kept_text": ("What you typed", "您填写的内容"),
+    "last_change": ("Last change", "最近变更"),
+    "select_first": ("Select the tickets to dispatch first.", "请先勾选要派单的工单。"),
     "rows": ("rows", "行"),
     "verdicts": ("Verdicts", "结论"),
     "states": ("States", "状态"),
@@ -273,6 +276,57 @@ KINDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
 """Names of closed sets. What is not in them is shown as it is written."""
 
 
+REFUSED: Mapping[str, tuple[str, str]] = {
+    "stale": (
+        "Somebody else was quicker: this page now shows how it is. What you typed still stands in the form;"
+        " look again, then send it once more.",
+        "他人已先行修改：页面已显示最新内容。您填写的内容仍保留在表单中，请核对后重新提交。",
+    ),
+    "illegal_transition": ("The present state does not allow this step.", "当前状态不允许该操作。"),
+    "department_missing": ("A dispatch names its department.", "派单须填写责任部门。"),
+    "parent_missing": ("A merge needs its incident.", "并单须指明聚类事件。"),
+    "unknown_parent": ("There is no such incident.", "没有该聚类事件。"),
+    "parent_open": ("A merged ticket closes with its incident.", "已并工单随聚类事件归档。"),
+    "parent_closed": ("The incident is closed already.", "聚类事件已关闭。"),
+    "reason_missing": ("This needs a reason.", "须填写原因说明。"),
+    "reply_missing": ("A ticket closes only after a reply to the customer.", "须先回复客户才能归档。"),
+    "satisfaction_missing": (
+        "A ticket closes with the customer's satisfaction, or with why the customer could not be reached.",
+        "归档须填写满意度，或无法联系客户的说明。",
+    ),
+    "cause_missing": ("Say which cause was found.", "须填写确认的原因。"),
+    "unknown_cause": ("There is no such cause.", "没有该原因。"),
+    "unknown_ticket": ("There is no such ticket.", "没有该工单。"),
+    "unknown_state": ("There is no such state.", "没有该状态。"),
+    "unknown": ("This does not exist.", "该对象不存在。"),
+    "forbidden": ("Somebody else has to do this.", "须由他人操作。"),
+    "gone": ("It has expired, or was shown already.", "已过期或已查看。"),
+    "off": ("The vault is not enabled.", "号码保险库未启用。"),
+    "too_many": ("Too many tickets at once.", "一次选择的工单过多。"),
+    "not_ready": ("The service is starting; try again in a moment.", "服务正在启动，请稍后重试。"),
+    "bad_place": (
+        "This page of the list is no more; begin at its first.",
+        "列表位置已失效，请从第一页开始。",
+    ),
+    "401": ("Sign in first.", "请先登录。"),
+    "403": ("This is not allowed.", "没有权限。"),
+    "404": ("There is nothing here under this address.", "该地址没有内容。"),
+    "405": ("This is not allowed.", "没有权限。"),
+    "422": ("Something is missing or wrong in what was sent.", "提交的内容有缺失或错误。"),
+    "429": ("Too many requests; wait a moment.", "请求过于频繁，请稍候。"),
+    "503": (
+        "Not possible at this moment; nothing was changed. Try again soon.",
+        "暂时无法处理，未作任何更改，请稍后重试。",
+    ),
+}
+"""Why something was not done, by the code of the rule or the status of the answer."""
+
+
+def refused_for(code: str, lang: str) -> str:
+    """Say why something was not done."""
+    return REFUSED.get(code, WORDS["error"])[lang == "zh"]
+
+
 OFFICES = {"Complaint centre": "投诉中心", "Front office": "前台（客服）"}
 """Offices that no runbook names, by the names that settings have for them at first."""
 
@@ -315,13 +369,21 @@ def moment(at: object) -> str:
     return str(at or "–")
 
 
-def span(due: datetime | None, now: datetime) -> str:
-    """Write how long until a moment, or since it, in hours and minutes."""
+def span(due: datetime | None, now: datetime, lang: str) -> str:
+    """Write how long until a moment, or how late it is: hours and minutes, from two days on days and hours."""
     if due is None:
         return "–"
-    minutes = int((due - now).total_seconds() // 60)
-    sign, minutes = ("-" if minutes < 0 else ""), abs(minutes)
-    return f"{sign}{minutes // 60} h {minutes % 60:02d} min"
+    minutes = int(abs((due - now).total_seconds()) // 60)
+    hours, rest = divmod(minutes, 60)
+    chinese = lang == "zh"
+    if hours >= 48:
+        days, hours = divmod(hours, 24)
+        text = f"{days}天{hours}小时" if chinese else f"{days} d {hours} h"
+    else:
+        text = f"{hours}小时{rest:02d}分" if chinese else f"{hours} h {rest:02d} min"
+    if due >= now:
+        return text
+    return f"超时{text}" if chinese else f"{text} late"
 
 
 def value(reading: object, lang: str) -> str:

@@ -37,6 +37,12 @@ def join_periods(wide: pl.DataFrame, to: str = "1h", catalogue: Catalogue | None
     once = joined_once(_up_to(wide, span), span, rules, COVERED_S) if usual else None
     if once is not None:
         return once
+    return _joined_by_rule(wide, to, rules)
+
+
+def _joined_by_rule(wide: pl.DataFrame, to: str, rules: dict[str, CounterRule]) -> pl.DataFrame:
+    """Join periods of any kind: with several granularities, rules and kinds of entities."""
+    span, counters = _span(to), list(rules)
     keys = [key for key in _HALF if key in wide.columns or key == "_start"]
     frame = (
         _in_order(wide.with_columns(pl.col(counters).cast(pl.Float64)))

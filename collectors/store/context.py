@@ -15,6 +15,9 @@ from collectors.store.segment import Aside, locked, publish, time_range
 from collectors.store.tables import RECENT, Rewrite
 from collectors.store.warm import Warm
 
+RAW_FROM = "raw_from_us"
+"""Fact: hours before this moment cannot be computed anew in full, for what they came from is kept no more."""
+
 
 @dataclass(slots=True)
 class Context:
@@ -28,6 +31,12 @@ class Context:
     facts: dict[str, str] = field(default_factory=dict)
     renamed: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     warm: Warm = field(default_factory=Warm)
+
+    @property
+    def raw_from_us(self) -> int | None:
+        """Moment before which counters and samples are kept no more, in microseconds UTC."""
+        found = self.ledger.fact(RAW_FROM)
+        return None if found is None else int(found)
 
     @property
     def has_names(self) -> bool:

@@ -1,4 +1,4 @@
-"""Rows without a person, and rows that are too old: segments written anew beside the old ones.
+"""Rows without a person: segments written anew beside the old ones.
 
 A segment that holds a row of the subscriber is written anew aside; new files and the end of the old ones are
 one transaction of the ledger. Killed before it nothing has changed, killed after it the old files are gone
@@ -22,6 +22,7 @@ import polars as pl
 from collectors.records.schema import RecordField, RecordSchema, load_schemas
 from collectors.store.ledger import Ledger, Segment
 from collectors.store.segment import ROW_GROUP, Aside, locked, publish, sweep, time_range
+from collectors.store.shards import COUNTERS, HOURLY, HOURLY_GROUP
 from collectors.store.tables import ORDER, SOURCE, TIME
 
 OWNER = {"subscriber", "registration", "diameter_answer"}
@@ -66,26 +67,12 @@ def erase(
     done = Erased()
     with locked(root / "write.lock"), ledger.transaction():
         ledger.write_erased([digest(one) for one in sorted(found)], time.time())
-    _rewrite(root, aside, ledger, _kinds(), lambda kind, rows: without(kind, rows, found, done), done)
+    rewrite(root, aside, ledger, _kinds(), lambda kind, rows: without(kind, rows, found, done), done)
     with ledger.transaction():
         ledger.forget_aliases(sorted(found))
         ledger.end_grace(_kinds())  # readers have no grace: retired files hold the person too
     sweep(root, ledger)
     return done, found
-
-
-def retain(root: Path, aside: Aside, ledger: Ledger, before: Mapping[str, datetime]) -> Erased:
-    """Remove the rows of each kind that are older; needs `refresh.lock`."""
-    done = Erased()
-
-    def young(kind: str, rows: pl.DataFrame) -> pl.DataFrame:
-        left = rows.filter(~(pl.col(AGE[kind]) < before[kind]).fill_null(False))
-        done.removed[kind] += rows.height - left.height
-        return left
-
-    kinds = [kind for kind in before if kind in AGE]
-    _rewrite(root, aside, ledger, kinds, young, done, lambda s: _may_be_old(s, before))
-    return done
 
 
 def linked(root: Path, ledger: Ledger, pseudonyms: frozenset[str]) -> frozenset[str]:
@@ -117,6 +104,48 @@ def without(kind: str, rows: pl.DataFrame, pseudonyms: frozenset[str], done: Era
     done.rows[kind] += int(mine.sum())
     hidden = [_hidden(rows, kind, name, names, mine, pseudonyms) for name in names]
     return rows.with_columns(hidden)
+
+
+def rewrite(
+    root: Path, aside: Aside, ledger: Ledger, kinds: Iterable[str], change: Change, done: Erased,
+    wanted: Callable[[Segment], bool] = lambda _: True,
+) -> None:  # fmt: skip
+    """Write the segments anew that a change touches; all of them end in one transaction."""
+    made: list[tuple[Path, Segment]] = []
+    old: list[str] = []
+    for kind in kinds:
+        for segment in ledger.segments(kind):
+            if not wanted(segment):
+                continue
+            rows = pl.read_parquet(root / segment.name)
+            left = change(kind, rows)
+            if left is rows or left.equals(rows):
+                continue
+            old.append(segment.name)
+            if left.height:
+                made.append(_written(aside, segment, left))
+    if not old:
+        return
+    with locked(root / "write.lock"):
+        publish(root, [(path, segment.name) for path, segment in made])
+        with ledger.transaction():
+            ledger.write_segments([segment for _, segment in made], old)
+    done.files += len(old)
+
+
+def _written(aside: Aside, segment: Segment, rows: pl.DataFrame) -> tuple[Path, Segment]:
+    if segment.kind == HOURLY:
+        path = aside.write(rows, row_group=HOURLY_GROUP, fast=True)
+    elif segment.kind == COUNTERS:
+        path = aside.write(rows, fast=True)
+    else:
+        path = aside.write(rows, row_group=ROW_GROUP if segment.kind in ORDER else 8 * ROW_GROUP)
+    start, end = time_range(
+        rows, "period_start" if segment.kind in (COUNTERS, HOURLY) else TIME.get(segment.kind)
+    )
+    folder, _, last = segment.name.rpartition("/")
+    name = f"{folder}/{last.partition('-')[0] + '-' if '-' in last else ''}{path.stem}.parquet"
+    return path, Segment(name, segment.kind, segment.part, rows.height, start, end)
 
 
 def holds_persons(kind: str) -> bool:
@@ -173,47 +202,6 @@ def _own(
         customer = [n for n in names if n not in ("other_party_number", "imei")]
         return rows.select(_any_of(rows, customer, gone).alias(name)).to_series()
     return here
-
-
-def _rewrite(
-    root: Path, aside: Aside, ledger: Ledger, kinds: Iterable[str], change: Change, done: Erased,
-    wanted: Callable[[Segment], bool] = lambda _: True,
-) -> None:  # fmt: skip
-    """Write the segments anew that a change touches; all of them end in one transaction."""
-    made: list[tuple[Path, Segment]] = []
-    old: list[str] = []
-    for kind in kinds:
-        for segment in ledger.segments(kind):
-            if not wanted(segment):
-                continue
-            rows = pl.read_parquet(root / segment.name)
-            left = change(kind, rows)
-            if left is rows or left.equals(rows):
-                continue
-            old.append(segment.name)
-            if left.height:
-                made.append(_written(aside, segment, left))
-    if not old:
-        return
-    with locked(root / "write.lock"):
-        publish(root, [(path, segment.name) for path, segment in made])
-        with ledger.transaction():
-            ledger.write_segments([segment for _, segment in made], old)
-    done.files += len(old)
-
-
-def _written(aside: Aside, segment: Segment, rows: pl.DataFrame) -> tuple[Path, Segment]:
-    size = ROW_GROUP if segment.kind in ORDER else 8 * ROW_GROUP
-    path = aside.write(rows, row_group=size)
-    start, end = time_range(rows, TIME.get(segment.kind))
-    folder, _, last = segment.name.rpartition("/")
-    name = f"{folder}/{last.partition('-')[0] + '-' if '-' in last else ''}{path.stem}.parquet"
-    return path, Segment(name, segment.kind, segment.part, rows.height, start, end)
-
-
-def _may_be_old(segment: Segment, before: Mapping[str, datetime]) -> bool:
-    limit = before[segment.kind]
-    return segment.start_us is None or segment.start_us < limit.timestamp() * 1e6
 
 
 @lru_cache(maxsize=1)

@@ -83,6 +83,14 @@ def stored(hours: pl.DataFrame) -> pl.DataFrame:
     return hours.select(*HOUR).hstack(known.select(kept))
 
 
+def laid_over_former(fresh: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
+    """Lay stored hours over former ones: a KPI without a value keeps the value and the samples it had."""
+    frames = [
+        f.with_columns(pl.col(c).fill_nan(None) for c in f.columns if c not in HOUR) for f in (fresh, before)
+    ]
+    return stored(_laid_over(*frames))
+
+
 def merged(before: pl.DataFrame | None, touched: pl.DataFrame, fresh: pl.DataFrame) -> pl.DataFrame:
     """Replace the touched hours (entity, period_start) of a shard by fresh ones; sorted."""
     if before is None:

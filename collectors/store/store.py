@@ -21,6 +21,7 @@ from collectors.store.ledger import FileEntry, FileState, Ledger, SourceFile
 from collectors.store.placement import UNMATCHED, UNMATCHED_PREFIX
 from collectors.store.refresh import Refreshed, refresh
 from collectors.store.rematch import Rematch
+from collectors.store.retention import Retention
 from collectors.store.segment import Aside, locked, sweep
 from collectors.store.shards import COUNTERS, HOURLY
 from collectors.store.span import hours_span, span
@@ -133,8 +134,14 @@ class Store:
 
     def retain(self, before: Mapping[str, datetime]) -> Erased:
         """Remove the rows of each kind that are older than its moment."""
-        with locked(self.root / "refresh.lock"):
-            return erasure.retain(self.root, self.aside, self.ledger, before)
+        retention = self.retention(before)
+        while retention.step():
+            pass
+        return retention.done
+
+    def retention(self, before: Mapping[str, datetime]) -> Retention:
+        """Return what removes such rows step by step; others use the store in between."""
+        return Retention(self.root, self.aside, self.ledger, before)
 
     def remember(self, name: str, value: str) -> str:
         """Keep a fact about the store the first time; returns what the store remembers."""

@@ -47,6 +47,7 @@ class Upkeep:
         samples = series.samples(context.root, context.ledger, own["entity"].unique().to_list(), when)
         rows = self._counters(own, when)
         fresh = hourly.hours_of(rows, in_hours(samples, own), self._suspects(own, when), context.catalogue)
+        fresh = self._over_former(fresh, own, when)
         network = self._network(touched, fresh, when)
         rows = (
             hours.with_nan(pl.concat([fresh, network], how="diagonal_relaxed")) if network.height else fresh
@@ -109,6 +110,16 @@ class Upkeep:
         found = found.with_columns(pl.col("period_start").dt.truncate("1h")).select(list(schema)).unique()
         return found.join(touched, on=TOUCHED.names(), how="semi")
 
+    def _over_former(self, fresh: pl.DataFrame, touched: pl.DataFrame, when: Span) -> pl.DataFrame:
+        """Hours whose counters are kept no more: what was computed from them stands where nothing is new."""
+        context, limit = self._context, self._context.raw_from_us
+        if limit is None or when.start_us is None or when.start_us >= limit:
+            return fresh
+        names, old = touched["entity"].unique().to_list(), Span(when.start_us, limit)
+        before = hours.hours(context.root, context.ledger, names, old)
+        before = before.join(touched, on=TOUCHED.names(), how="semi")
+        return hourly.laid_over_former(fresh, before) if before.height else fresh
+
     # --- what depends on other hours
 
     def _network(self, touched: pl.DataFrame, fresh: pl.DataFrame, when: Span) -> pl.DataFrame:
@@ -122,20 +133,25 @@ class Upkeep:
         given = series.samples(context.root, context.ledger, [NETWORK], when)
         given = given.filter(pl.col("period_start").dt.truncate("1h").is_in(whole["period_start"].implode()))
         types = self._known.select(pl.col("node_id").alias("entity"), "node_type")
-        return hourly.network_hours(
+        sums = hourly.network_hours(
             parts, types.unique("entity", maintain_order=True), given, context.catalogue
         )
+        return self._over_former(sums, _of_network(touched), when)
 
     def _gone(self, touched: pl.DataFrame, rows: pl.DataFrame, when: Span) -> pl.DataFrame:
         """Hours that stood there and are no more: without an `entity_kind`."""
-        network = touched.select(pl.lit(NETWORK).alias("entity"), "period_start").unique()
-        lost = pl.concat([touched, network]).unique().join(rows, on=TOUCHED.names(), how="anti")
+        lost = pl.concat([touched, _of_network(touched)]).unique().join(rows, on=TOUCHED.names(), how="anti")
         if lost.is_empty():
             return pl.DataFrame(schema=hours.EMPTY)
         names = lost["entity"].unique().to_list()
         before = hours.hours(self._context.root, self._context.ledger, names, when, ())
         found = lost.join(before.select(TOUCHED.names()), on=TOUCHED.names(), how="semi")
         return found.with_columns(entity_kind=pl.lit(None, pl.String)).select(hours.EMPTY.names())
+
+
+def _of_network(touched: pl.DataFrame) -> pl.DataFrame:
+    """Touched hours as hours of the network."""
+    return touched.select(pl.lit(NETWORK).alias("entity"), "period_start").unique()
 
 
 def _together(frames: list[pl.DataFrame]) -> pl.DataFrame:

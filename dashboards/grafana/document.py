@@ -31,6 +31,11 @@ _EVENTS = (
     ),
     (Title("Incidents", "故障"), "callcause_cluster_tickets > 0", "orange", "{{key}} {{entity}}"),
 )
+_NOISE = ("Time", "Value", "__name__", "instance", "job")
+_LABELS_ONLY = models.DataTransformerConfig(
+    id_val="organize", options={"excludeByName": dict.fromkeys(_NOISE, True)}
+)
+"""A table lists things by their labels: what Prometheus adds to each of them says nothing."""
 
 
 def document(board: Board, web: str = "http://127.0.0.1:8470") -> dict[str, Any]:
@@ -55,10 +60,9 @@ def document(board: Board, web: str = "http://127.0.0.1:8470") -> dict[str, Any]
 
 def _frame(board: Board, web: str) -> boards.Dashboard:
     """Start a board: its names, times, links and the variables that every board has."""
-    return (
+    made = (
         boards.Dashboard(str(board.title))
         .uid(board.uid)
-        .description(board.description)
         .tags(["callcause"])
         .timezone("browser")
         .time("now-6h", "now")
@@ -80,6 +84,9 @@ def _frame(board: Board, web: str) -> boards.Dashboard:
             .keep_time(True)
         )
     )
+    for link in board.links:
+        made.link(_link(link))
+    return made
 
 
 def _complete(found: dict[str, Any]) -> None:
@@ -118,16 +125,21 @@ def _panel(panel: Panel) -> Any:
     made = (
         _BUILDERS[panel.kind]()
         .title(str(panel.title))
-        .description(panel.description)
+        .description(f"{panel.description.en}\n\n{panel.description.zh}")
         .datasource(SOURCE)
         .unit(panel.unit)
         .span(panel.width)
         .height(panel.height)
     )
+    is_table = panel.kind == "table"
     for number, query in enumerate(panel.queries):
-        made.with_target(_query(query, chr(ord("A") + number), panel.kind == "table"))
+        made.with_target(_query(query, chr(ord("A") + number), is_table))
     if panel.links:
-        made.data_links([_link(link) for link in panel.links])
+        made.data_links([_link(link, panel.kind) for link in panel.links])
+    for name, title in panel.names.items():
+        made.override_by_name(name, [models.DynamicConfigValue("displayName", str(title))])
+    if is_table:
+        made.with_transformation(_LABELS_ONLY)
     if panel.bound is not None:
         made.thresholds(_threshold(panel.bound, panel.worse))
     if panel.kind == "timeseries":
@@ -141,12 +153,16 @@ def _query(query: Query, ref: str, as_table: bool) -> prom.Dataquery:
     return made.format(PromQueryFormat.TABLE) if as_table else made
 
 
-def _link(link: Link) -> boards.DashboardLink:
+def _link(link: Link, kind: str = "timeseries") -> boards.DashboardLink:
+    """Make a link as this kind of panel can fill it in.
+
+    In a table the labels are columns of the row; a single number has no time of its own, the board has.
+    """
+    url = link.url.replace("__field.labels.", "__data.fields.") if kind == "table" else link.url
+    if kind != "timeseries":
+        url = url.replace("${__value.time}", "${__to}")
     return (
-        boards.DashboardLink(str(link.title))
-        .type(models.DashboardLinkType.LINK)
-        .url(link.url)
-        .target_blank(True)
+        boards.DashboardLink(str(link.title)).type(models.DashboardLinkType.LINK).url(url).target_blank(True)
     )
 
 

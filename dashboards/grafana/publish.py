@@ -146,5 +146,22 @@ def _text(board: Mapping[str, Any]) -> str:
 
 
 def _difference(there: Mapping[str, Any], board: Mapping[str, Any]) -> str:
-    before, after = (_text(x).splitlines() if x else [] for x in (there, board))
-    return "\n".join(difflib.unified_diff(before, after, "grafana", "callcause", lineterm="", n=1))
+    """Name the panels that come, go or change; of a board that is there, then tell each line."""
+    before, after = _panels(there), _panels(board)
+    lines = [f"- panel {title}" for title in before if title not in after]
+    lines += [f"+ panel {title}" for title in after if title not in before]
+    lines += [f"~ panel {title}" for title in after if before.get(title, after[title]) != after[title]]
+    if there:
+        texts = (_text(x).splitlines() for x in (there, board))
+        lines += difflib.unified_diff(*texts, "grafana", "callcause", lineterm="", n=1)
+    return "\n".join(lines)
+
+
+def _panels(board: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Return what a board shows by title, without where it stands: a panel that only moved did not change."""
+    found: dict[str, list[Any]] = {}
+    for panel in board.get("panels", []):
+        if panel.get("type") != "row":
+            shown = {name: value for name, value in panel.items() if name not in ("id", "gridPos")}
+            found.setdefault(str(panel.get("title", "")), []).append(shown)
+    return found

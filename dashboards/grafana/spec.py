@@ -5,6 +5,7 @@ Panels with queries, titles in English and Chinese, links to the web page.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -36,7 +37,10 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A drill-down from a series; the address may use `${__field.labels.x}` and `${__value.time}`."""
+    """A drill-down from a series; the address may use `${__field.labels.x}` and `${__value.time}`.
+
+    In a table, whose labels are columns, the document asks for the column of that name instead.
+    """
 
     title: Title
     url: str
@@ -48,17 +52,20 @@ class Panel:
 
     `unit` is an id of Grafana, `width` of 24 columns, `bound` a limit drawn as a threshold line.
 
-    `worse`: on which side of the bound it is bad.
+    `description` says what is counted and over which time; `worse`: on which side of the bound it is bad.
+
+    `names`: in words what a legend, or the column of a table, shows as an id.
     """
 
     title: Title
     queries: tuple[Query, ...]
+    description: Title
     kind: PanelKind = "timeseries"
     unit: str = "short"
     width: int = 12
     height: int = 8
-    description: str = ""
     links: tuple[Link, ...] = ()
+    names: Mapping[str, Title] = field(default_factory=dict)
     bound: float | None = None
     worse: Literal["above", "below"] = "above"
 
@@ -83,13 +90,12 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """A dashboard: uid and file name `callcause-<name>`."""
+    """A dashboard: uid and file name `callcause-<name>`. `links` stand at its top, for the time it shows."""
 
     name: str
     title: Title
     rows: tuple[Row, ...]
     variables: tuple[Variable, ...] = ()
-    description: str = ""
     links: tuple[Link, ...] = field(default=())
 
     @property
@@ -109,3 +115,15 @@ TICKET_LINK = Link(Title("Open the ticket", "打开工单页"), f"{WEB}/ui/ticke
 CAUSE_LINK = Link(
     Title("Tickets of this cause", "该原因的工单"), f"{WEB}/ui/tickets?cause=${{__field.labels.cause}}"
 )
+WORST_LINK = Link(
+    Title("Worst cells of this KPI at that hour", "该时刻该指标的最差小区"),
+    f"{WEB}/ui/worst?kpi=${{__field.labels.kpi}}&at=${{__value.time}}",
+)
+DEPARTMENT_LINK = Link(
+    Title("Its tickets", "该部门的工单"), f"{WEB}/ui/tickets?holder=${{__field.labels.department}}"
+)
+
+
+def page_link(en: str, zh: str, path: str) -> Link:
+    """Link a panel to a page that is about all that it shows."""
+    return Link(Title(en, zh), f"{WEB}/ui/{path}")

@@ -266,19 +266,30 @@ def _text() -> pl.Expr:
 
 
 def _add_in_call(work: Workspace, pairs: pl.DataFrame, none: bool) -> None:
-    """Alarms of cells, sites and their links while the call lasted.
-
-    And equipment alarms at the complaint time.
-    """
+    """Alarms of cells, sites and their links while the call lasted, and equipment alarms at the complaint."""
     known = pl.lit(not none) & pl.col("has.cell")
+    in_call = known & pl.col("call.started_at").is_not_null()
+    on_ran = pairs.filter(pl.col("enb").is_not_null())
+    enb, link = _in_call(on_ran)
+    near = _near_equipment(on_ran, work.settings.time_uncertainty_min / 60)
+
+    def among(frame: pl.DataFrame) -> pl.Expr:
+        return pl.col(ROW).is_in(frame[ROW].unique().implode())
+
+    work.derive(
+        enb_alarm_in_call=pl.when(in_call).then(among(enb)),
+        link_flap_in_call=pl.when(in_call).then(among(link)),
+        equipment_alarm_near=pl.when(known & pl.col("complaint_at").is_not_null()).then(among(near)),
+    )
+
+
+def _in_call(on_ran: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Grave alarms of cells and sites during the call, and alarms of links raised in it."""
     slack = pl.duration(minutes=1)
-    raised_in = pl.col("raised_at").is_between(
-        pl.col("call.started_at") - slack, pl.coalesce("call.t_end", "call.started_at") + slack
-    )
-    lasts = (pl.col("raised_at") <= pl.coalesce("call.t_end", "call.started_at") + slack) & (
-        pl.col("cleared_at").is_null() | (pl.col("cleared_at") >= pl.col("call.started_at") - slack)
-    )
-    on_ran = pl.col("enb").is_not_null()
+    start = pl.col("call.started_at") - slack
+    end = pl.coalesce("call.t_end", "call.started_at") + slack
+    raised_in = pl.col("raised_at").is_between(start, end)
+    lasts = (pl.col("raised_at") <= end) & (pl.col("cleared_at").is_null() | (pl.col("cleared_at") >= start))
     is_link = (pl.col("alarmed_object_type") == "transport_link").fill_null(False) | (
         (pl.col("alarm_type") != "equipmentAlarm").fill_null(True)
         & _text().str.contains(_LINK).fill_null(False)
@@ -289,20 +300,13 @@ def _add_in_call(work: Workspace, pairs: pl.DataFrame, none: bool) -> None:
     own = pl.col("relation") == "own"
     # On the own cell or site a grave alarm that was already active counts; in the ring only one raised in
     # the call.
-    enb = pairs.filter(on_ran & ~is_link & grave & ((own & lasts) | raised_in).fill_null(False))
-    link = pairs.filter(on_ran & is_link & raised_in.fill_null(False))
-    slack_h = work.settings.time_uncertainty_min / 60
+    enb = on_ran.filter(~is_link & grave & ((own & lasts) | raised_in).fill_null(False))
+    return enb, on_ran.filter(is_link & raised_in.fill_null(False))
+
+
+def _near_equipment(on_ran: pl.DataFrame, slack_h: float) -> pl.DataFrame:
+    """Equipment alarms of the own cell or site at the complaint time."""
     equipment = (pl.col("alarm_type") == "equipmentAlarm").fill_null(False) | _text().str.contains(
         _EQUIPMENT
     ).fill_null(False)
-    near = pairs.filter(on_ran & own & equipment & (pl.col("distance_h") <= slack_h))
-    in_call = known & pl.col("call.started_at").is_not_null()
-
-    def among(frame: pl.DataFrame) -> pl.Expr:
-        return pl.col(ROW).is_in(frame[ROW].unique().implode())
-
-    work.derive(
-        enb_alarm_in_call=pl.when(in_call).then(among(enb)),
-        link_flap_in_call=pl.when(in_call).then(among(link)),
-        equipment_alarm_near=pl.when(known & pl.col("complaint_at").is_not_null()).then(among(near)),
-    )
+    return on_ran.filter((pl.col("relation") == "own") & equipment & (pl.col("distance_h") <= slack_h))

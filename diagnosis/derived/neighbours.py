@@ -51,7 +51,22 @@ def _relations(work: Workspace) -> pl.DataFrame:
 
 
 def _per_cell(work: Workspace, rows: pl.DataFrame) -> pl.DataFrame:
-    """One line per serving cell.
+    """One line per serving cell."""
+    return _aggregates(work, rows).select(
+        "serving_ecgi",
+        pl.when("_told").then(~pl.col("_missing")).alias("neighbour.is_defined"),
+        pl.when("_pci_told").then(~pl.col("_stale")).alias("pci_equal"),
+        pl.when("_lac_told").then(~pl.col("_wrong_lac")).alias("gsm_lac_equal"),
+        pl.col("count").alias("neighbour.reported_count"),
+        pl.when("_missing").then("level").otherwise("_level").alias("neighbour.reported_rsrp"),
+        pl.when("_missing").then("target").alias("neighbour.target_id"),
+        pl.col("share").alias("neighbour.overlap_share"),
+        pl.lit(True).alias("has.neighbours"),
+    )
+
+
+def _aggregates(work: Workspace, rows: pl.DataFrame) -> pl.DataFrame:
+    """Sum up what the relations of a cell tell.
 
     A relation is missing only when the phones report its target often enough.
     """
@@ -66,32 +81,18 @@ def _per_cell(work: Workspace, rows: pl.DataFrame) -> pl.DataFrame:
         "target_id",
         descending=[True, True, False],
     )
-    return (
-        rows.group_by(serving_ecgi=pl.col("source_ecgi"))
-        .agg(
-            _missing=missing.drop_nulls().any(),
-            _told=pl.col("is_defined").is_not_null().any(),
-            _stale=stale.drop_nulls().any(),
-            _pci_told=stale.is_not_null().any(),
-            _wrong_lac=wrong_lac.drop_nulls().any(),
-            _lac_told=wrong_lac.is_not_null().any(),
-            count=pl.col("reported_count").filter(missing.fill_null(False)).max(),
-            target=worst.first(),
-            level=pl.col("reported_rsrp").filter(missing.fill_null(False)).max(),
-            _level=pl.col("reported_rsrp").max(),
-            share=pl.col("overlap_share").filter("lte").max(),
-        )
-        .select(
-            "serving_ecgi",
-            pl.when("_told").then(~pl.col("_missing")).alias("neighbour.is_defined"),
-            pl.when("_pci_told").then(~pl.col("_stale")).alias("pci_equal"),
-            pl.when("_lac_told").then(~pl.col("_wrong_lac")).alias("gsm_lac_equal"),
-            pl.col("count").alias("neighbour.reported_count"),
-            pl.when("_missing").then("level").otherwise("_level").alias("neighbour.reported_rsrp"),
-            pl.when("_missing").then("target").alias("neighbour.target_id"),
-            pl.col("share").alias("neighbour.overlap_share"),
-            pl.lit(True).alias("has.neighbours"),
-        )
+    return rows.group_by(serving_ecgi=pl.col("source_ecgi")).agg(
+        _missing=missing.drop_nulls().any(),
+        _told=pl.col("is_defined").is_not_null().any(),
+        _stale=stale.drop_nulls().any(),
+        _pci_told=stale.is_not_null().any(),
+        _wrong_lac=wrong_lac.drop_nulls().any(),
+        _lac_told=wrong_lac.is_not_null().any(),
+        count=pl.col("reported_count").filter(missing.fill_null(False)).max(),
+        target=worst.first(),
+        level=pl.col("reported_rsrp").filter(missing.fill_null(False)).max(),
+        _level=pl.col("reported_rsrp").max(),
+        share=pl.col("overlap_share").filter("lte").max(),
     )
 
 

@@ -124,46 +124,49 @@ def _split_ratios(work: Workspace) -> pl.DataFrame:
 
 
 def _derive_on_net(work: Workspace) -> None:
-    """Whether on-net calls worked within an hour: the user's own one, else the share of all."""
+    """Whether on-net calls worked: the user's own within a day, else the share of all within an hour."""
     answered = pl.col("t_200").is_not_null() | pl.col("t_180").is_not_null()
     worked = answered | pl.col("final_status").is_in(_USER_FINAL).fill_null(False)
+    on_net = pl.col("called_operator") == "own"
+    network = _network_on_net(work, on_net, worked)
+    work.frame = work.frame.join(network, on="read_hour", how="left", maintain_order="left")
+    work.join_rows(_own_on_net(work, on_net & worked))
+    work.derive(on_net_ok=pl.coalesce("_own_ok", "_network_ok"))
+    work.frame = work.frame.drop("_own_ok", "_network_ok")
+
+
+def _network_on_net(work: Workspace, on_net: pl.Expr, worked: pl.Expr) -> pl.DataFrame:
+    """`read_hour` and `_network_ok`: whether enough of all on-net calls of the hours around it worked."""
     hour = timedelta(hours=1)
     first, last = work.frame["read_hour"].min(), work.frame["read_hour"].max()
     near = pl.col("started_at").is_between(pl.lit(first, _TIME) - hour, pl.lit(last, _TIME) + 2 * hour)
-    on_net = pl.col("called_operator") == "own"
     calls = work.tables.where("call", on_net & near, ("started_at", "t_200", "t_180", "final_status"))
     hourly = (
         calls.group_by(read_hour=pl.col("started_at").dt.truncate("1h"))
         .agg(n=pl.len(), ok=worked.sum())
         .sort("read_hour")
     )
-    around = (
-        pl.concat(
-            [hourly.with_columns(pl.col("read_hour") + pl.duration(hours=shift)) for shift in (-1, 0, 1)]
-        )
-        .group_by("read_hour")
-        .agg(pl.col("n", "ok").sum())
-    )
+    shifted = [hourly.with_columns(pl.col("read_hour") + pl.duration(hours=shift)) for shift in (-1, 0, 1)]
+    around = pl.concat(shifted).group_by("read_hour").agg(pl.col("n", "ok").sum())
     share = 100 * pl.col("ok") / pl.col("n")
     ok = pl.when(pl.col("n") >= work.settings.on_net_min_calls).then(share >= work.settings.on_net_ok_percent)
-    all_of_them = around.with_columns(_network_ok=ok).select("read_hour", "_network_ok")
-    work.frame = work.frame.join(all_of_them, on="read_hour", how="left", maintain_order="left")
+    return around.with_columns(_network_ok=ok).select("read_hour", "_network_ok")
+
+
+def _own_on_net(work: Workspace, worked: pl.Expr) -> pl.DataFrame:
+    """Row and `_own_ok`: true where the nearest on-net call of the customer that worked is near enough."""
     own_calls = work.tables.where(
         "call",
-        on_net & among("calling_number", work.frame["ticket.msisdn"]) & worked,
+        worked & among("calling_number", work.frame["ticket.msisdn"]),
         ("calling_number", "started_at"),
     )
     success = own_calls.select("calling_number", at="started_at").drop_nulls().sort("at")
     rows = work.frame.select("row", calling_number="ticket.msisdn", at="event_at").drop_nulls().sort("at")
-    tolerance = "24h"
-    own = rows.join_asof(
+    return rows.join_asof(
         success.with_columns(own_at=pl.col("at")),
         on="at",
         by="calling_number",
         check_sortedness=False,
         strategy="nearest",
-        tolerance=tolerance,
+        tolerance="24h",
     ).select("row", _own_ok=pl.when(pl.col("own_at").is_not_null()).then(pl.lit(True)))
-    work.join_rows(own)
-    work.derive(on_net_ok=pl.coalesce("_own_ok", "_network_ok"))
-    work.frame = work.frame.drop("_own_ok", "_network_ok")

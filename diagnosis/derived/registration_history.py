@@ -32,13 +32,11 @@ _EVENT = (
     "deregistered_by",
 )
 _DEREGISTERED = ["user_deregistration", "network_deregistration"]
+_LAST = ("id", "at", "expires", "next_at", "ended_by")
 
 
 def derive(work: Workspace) -> None:
-    """Add the values of NAMES (REG-16, REG-21, ACC-02.
-
-    ACC-22) and `good_*` columns of the last good registration.
-    """
+    """Add the values of NAMES (REG-16, REG-21, ACC-02, ACC-22); `good_*`: the last good registration."""
     _add_last_good(work, "person", "good")
     work.derive(
         registered_before=_still_registered(work, "good", pl.col("person")),
@@ -52,6 +50,30 @@ def derive(work: Workspace) -> None:
 
 def _add_last_good(work: Workspace, person: str, prefix: str) -> None:
     """Last registration with 200 before the event, and whether a de-registration came after it."""
+    good, left = _good_and_left(work, person)
+    rows = (
+        work.frame.select(
+            ROW, person=pl.col(person), at=pl.col("registered_as_of") - timedelta(microseconds=1)
+        )
+        .drop_nulls()
+        .sort("at")
+    )
+    told = good.select("person", "at", *(pl.col(n).alias(f"f_{n}") for n in _LAST))
+    found = rows.join_asof(told, on="at", by="person", check_sortedness=False)
+    found = found.join_asof(left, on="at", by="person", check_sortedness=False)
+    named = found.select(
+        ROW,
+        *(pl.col(f"f_{n}").alias(f"{prefix}_{n}") for n in _LAST),
+        (pl.col("gone_at") > pl.col("f_at")).fill_null(False).alias(f"{prefix}_left"),
+    )
+    work.join_rows(named)
+    work.derive(
+        (pl.col(f"{prefix}_at") + pl.duration(seconds=pl.col(f"{prefix}_expires"))).alias(f"{prefix}_until")
+    )
+
+
+def _good_and_left(work: Workspace, person: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Registrations with 200 and de-registrations of these persons, each in order of time."""
     events = (
         work.tables.where("registration", among("imsi", work.frame[person]), _EVENT)
         .select(
@@ -69,36 +91,7 @@ def _add_last_good(work: Workspace, person: str, prefix: str) -> None:
     gone = pl.col("kind").is_in(_DEREGISTERED).fill_null(False)
     good = events.filter((pl.col("final") == 200) & ~gone).sort("at", "id")
     left = events.filter(gone).select("person", "at", gone_at="at").sort("at")
-    rows = (
-        work.frame.select(
-            ROW, person=pl.col(person), at=pl.col("registered_as_of") - timedelta(microseconds=1)
-        )
-        .drop_nulls()
-        .sort("at")
-    )
-    found = rows.join_asof(
-        good.select(
-            "person",
-            "at",
-            f_id="id",
-            f_at="at",
-            f_expires="expires",
-            f_next_at="next_at",
-            f_ended_by="ended_by",
-        ),
-        on="at",
-        by="person",
-        check_sortedness=False,
-    ).join_asof(left, on="at", by="person", check_sortedness=False)
-    named = found.select(
-        ROW,
-        *(pl.col(f"f_{n}").alias(f"{prefix}_{n}") for n in ("id", "at", "expires", "next_at", "ended_by")),
-        (pl.col("gone_at") > pl.col("f_at")).fill_null(False).alias(f"{prefix}_left"),
-    )
-    work.join_rows(named)
-    work.derive(
-        (pl.col(f"{prefix}_at") + pl.duration(seconds=pl.col(f"{prefix}_expires"))).alias(f"{prefix}_until")
-    )
+    return good, left
 
 
 def _still_registered(work: Workspace, prefix: str, person: pl.Expr) -> pl.Expr:

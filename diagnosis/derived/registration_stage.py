@@ -44,22 +44,11 @@ def derive(work: Workspace) -> None:
     """Add the values of NAMES from the nearest attempt (REG-11, REG-15, REG-19, REG-20)."""
     reg = "registration"
     sent, reply = pl.col("registration.register_sent_at"), pl.col("registration.first_reply_at")
-    command, code = pl.col("registration.cx_command"), pl.col("registration.cx_code")
-    see_command, see_code = work.can_see(reg, "cx_command"), work.can_see(reg, "cx_code")
     no_reply = sent.is_not_null() & work.not_happened(reg, "first_reply_at")
     # A 200 without a first reply is a hole in the record, not a missing reply.
     no_reply &= (pl.col("registration.final_status") != 200).fill_null(True)
     addresses = pl.col("registration.pcscf_addresses")
     tried = pl.col("registration.pdn_result").is_not_null()
-    failed = (
-        pl.col("registration.third_party_results")
-        .str.json_decode(RESULT)
-        .list.eval(
-            (pl.element().struct.field("status") != 200).fill_null(True)
-            & ~pl.element().struct.field("as").str.contains(_SHORT_MESSAGES).fill_null(False)
-        )
-        .list.sum()
-    )
     work.derive(
         pdn_not_tried=work.not_happened(reg, "pdn_result"),
         register_not_sent=work.not_happened(reg, "register_sent_at"),
@@ -68,11 +57,27 @@ def derive(work: Workspace) -> None:
         .when(tried & work.can_see(reg, "pcscf_addresses"))
         .then(pl.lit(0, dtype=pl.Int64)),
         reply_time_s=pl.when(no_reply).then(pl.lit(float("inf"))).otherwise(seconds(sent, reply)),
+        third_party_failed=pl.when(work.can_see(reg, "third_party_results")).then(_third_party_failures()),
+    )
+    _derive_cx(work)
+
+
+def _third_party_failures() -> pl.Expr:
+    """Count the third-party registrations at an AS of voice that failed."""
+    refused = (pl.element().struct.field("status") != 200).fill_null(True)
+    of_voice = ~pl.element().struct.field("as").str.contains(_SHORT_MESSAGES).fill_null(False)
+    results = pl.col("registration.third_party_results").str.json_decode(RESULT)
+    return results.list.eval(refused & of_voice).list.sum().cast(pl.Int64).fill_null(0)
+
+
+def _derive_cx(work: Workspace) -> None:
+    """Add whether an exchange on Cx was seen, was left without an answer, and shows a fault of the HSS."""
+    command, code = pl.col("registration.cx_command"), pl.col("registration.cx_code")
+    see_command = work.can_see("registration", "cx_command")
+    see_code = work.can_see("registration", "cx_code")
+    work.derive(
         cx_seen=pl.when(command.is_not_null()).then(pl.lit(True)).when(see_command).then(pl.lit(False)),
         cx_no_answer=pl.when(see_command & see_code).then(command.is_not_null() & code.is_null()),
-        third_party_failed=pl.when(work.can_see(reg, "third_party_results")).then(
-            failed.cast(pl.Int64).fill_null(0)
-        ),
     )
     faulty = (
         pl.when(see_command & command.is_null())

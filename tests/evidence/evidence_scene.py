@@ -15,7 +15,19 @@ from collectors.records.schema import load_schemas
 from diagnosis.evidence import Evidence, EvidenceSettings, build
 
 NOON = datetime(2024, 3, 11, 12, 0, tzinfo=UTC)
-CELL, SISTER, NEXT = "460-00-1-1", "460-00-1-2", "460-00-2-1"
+CELL, SISTER, NEXT, THIRD = "460-00-1-1", "460-00-1-2", "460-00-2-1", "460-00-3-1"
+RING = [
+    {"source_ecgi": CELL, "target_rat": "EUTRAN", "target_id": t, "is_first_ring": True}
+    for t in (NEXT, THIRD)
+]
+NODES = [
+    {"node_id": "SCSCF-3", "node_type": "scscf", "names": ["scscf3.ims.net"], "region": "0871"},
+    {"node_id": "SCSCF-4", "node_type": "scscf", "names": ["scscf4.ims.net"], "region": "0871"},
+    {"node_id": "SBC-1", "node_type": "sbc", "names": ["pcscf-in-sbc.net"]},
+    {"node_id": "HSS-1", "node_type": "hss", "names": ["hss1"]},
+    {"node_id": "MME-1", "node_type": "mme", "names": ["mme1"], "pool": "A"},
+    {"node_id": "MME-2", "node_type": "mme", "names": ["mme2"], "pool": "B"},
+]
 Row = Mapping[str, Any]
 PARTS = ("", "__n", "__base", "__mad", "__base_n")
 
@@ -132,6 +144,12 @@ def a_slice(**fields: Any) -> dict[str, Any]:
     return {**base, **fields}
 
 
+def alarm(**fields: Any) -> dict[str, Any]:
+    base = {"id": "AL-1", "perceived_severity": "major", "alarmed_object": CELL, "raised_at": minutes(-30)}
+    return {**base, "service_affecting": True, **fields}
+
+
+CALL = a_call(t_end=minutes(2))
 Scene = Callable[..., Look]
 
 

@@ -1,23 +1,21 @@
-"""A store behind a sink, PM files to write, and a real sshd on loopback."""
+"""PM files to write, both clocks of a collector, and a real sshd on loopback."""
 
 from __future__ import annotations
 
-import asyncio
 import getpass
 import os
-import shutil
 import socket
 import subprocess
-import threading
-import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from live_source import into_store
+from loopback import free_port, stop
+from waiting import wait_until
 
-from collectors.records import Pseudonymiser, load_key
-from collectors.sink import SinkSettings, StoreSink
+__all__ = ["into_store"]
 
 PM = """<?xml version="1.0" encoding="UTF-8"?>
 <measCollecFile xmlns="http://www.3gpp.org/ftp/specs/archive/32_series/32.435#measCollec">
@@ -66,36 +64,12 @@ def clock() -> Clock:
     return Clock()
 
 
-Work = Callable[[StoreSink], Awaitable[None]]
-
-
-@pytest.fixture
-def into_store(tmp_path: Path) -> Callable[[Work], Path]:
-    """Run a coroutine with a sink into a store; returns the store's folder."""
-
-    def run(work: Work) -> Path:
-        async def whole() -> None:
-            sink = StoreSink(tmp_path / "store", Pseudonymiser(load_key()), SinkSettings(flush_s=3600))
-            await sink.open()
-            try:
-                await work(sink)
-            finally:
-                await sink.close()
-
-        asyncio.run(whole())
-        return tmp_path / "store"
-
-    return run
-
-
 class Sshd:
     """Debian's sshd with its own configuration, host key and port; the user of the test logs in by key."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.user = folder, getpass.getuser()
-        with socket.socket() as made:
-            made.bind(("127.0.0.1", 0))
-            self.port = int(made.getsockname()[1])
+        self.port = free_port()
         folder.mkdir(parents=True)
         for name in ("host", "login", "stranger"):
             subprocess.run(
@@ -118,25 +92,19 @@ class Sshd:
         self.running = subprocess.Popen(
             ["/usr/sbin/sshd", "-D", "-E", str(folder / "log"), "-f", str(folder / "sshd_config")]
         )
-        pause, end = threading.Event(), time.monotonic() + 20
-        while not self._open():
-            assert time.monotonic() < end, (folder / "log").read_text()
-            pause.wait(0.05)
+        wait_until(self._open, "sshd listens")
 
     def _open(self) -> bool:
         with socket.socket() as tried:
             return tried.connect_ex(("127.0.0.1", self.port)) == 0
 
     def stop(self) -> None:
-        self.running.terminate()
-        self.running.wait(10)
+        stop(self.running)
 
 
 @pytest.fixture(scope="session")
-def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
-    if not Path("/usr/sbin/sshd").exists() or not shutil.which("ssh-keygen"):
-        message = "sshd is not installed"
-        (pytest.fail if os.environ.get("CALLCAUSE_NO_SKIP") else pytest.skip)(message)
+def sshd(tmp_path_factory: pytest.TempPathFactory, needs_programs: Callable[..., None]) -> Iterator[Sshd]:
+    needs_programs("sshd", "ssh-keygen")
     running = Sshd(tmp_path_factory.mktemp("ssh") / "server")
     yield running
     running.stop()

@@ -21,6 +21,8 @@ from dashboards.grafana.boards import all_boards
 from dashboards.grafana.document import document, text
 from dashboards.grafana.provisioning import COMMITTED, differences, files, write
 from dashboards.grafana.publish import GrafanaError, GrafanaServer, digest, publish
+from dashboards.grafana.spec import Panel
+from runbooks.loader import load_runbooks
 
 CATALOGUE = load_catalogue()
 BOARDS = {board.name: board for board in all_boards(CATALOGUE)}
@@ -113,9 +115,73 @@ def test_a_series_of_a_cell_opens_its_page_and_a_ticket_its_own() -> None:
         for panel in panels(name)
         for link in panel["fieldConfig"]["defaults"].get("links", [])
     ]
-    assert any("/ui/cells/${__field.labels.entity}" in url for url in urls)
-    assert any("/ui/tickets/${__field.labels.ticket}" in url for url in urls)
+    assert any(url.endswith("/ui/cells/${__field.labels.entity}?at=${__value.time}") for url in urls)
+    assert any("/ui/tickets/${__data.fields.ticket}" in url for url in urls)
     assert all(url.startswith("${web}/ui/") for url in urls)
+
+
+@pytest.mark.parametrize("name", sorted(WANTED))
+def test_a_link_asks_for_what_its_kind_of_panel_knows(name: str) -> None:
+    """In a table labels are columns; the value of a single number has no time."""
+    for board, panel in zip(_specs(name), panels(name), strict=True):
+        for link in panel["fieldConfig"]["defaults"].get("links", []):
+            asked = re.findall(r"__(?:field\.labels|data\.fields)\.(\w+)", link["url"])
+            told = {
+                label for query in board.queries for label in re.findall(r"\w+", _labels_left(query.expr))
+            }
+            assert set(asked) <= told, (panel["title"], asked, told)
+            assert ("__field.labels." not in link["url"]) or panel["type"] != "table", panel["title"]
+            assert ("__value.time" not in link["url"]) or panel["type"] == "timeseries", panel["title"]
+
+
+def _specs(name: str) -> list[Panel]:
+    return [panel for row in BOARDS[name].rows for panel in row.panels]
+
+
+def _labels_left(expr: str) -> str:
+    """Labels that the answer to a query has: those it sums by, else those of its family."""
+    summed = re.search(r"\bby \(([^)]*)\)", expr)
+    if summed:
+        return summed[1]
+    family = next(name for name in re.findall(r"callcause_[a-z0-9_]+", expr) if name in FAMILIES)
+    return " ".join(FAMILIES[family].labels)
+
+
+@pytest.mark.parametrize("name", sorted(WANTED))
+def test_a_panel_says_what_it_counts_in_both_languages_with_a_unit_and_a_legend(name: str) -> None:
+    for panel in panels(name):
+        english, _, chinese = panel["description"].partition("\n\n")
+        assert re.search("[a-z]{3}", english), panel["title"]
+        assert re.search("[\u4e00-\u9fff]", chinese), panel["title"]
+        assert panel["fieldConfig"]["defaults"]["unit"], panel["title"]
+        if panel["type"] in ("timeseries", "bargauge"):
+            assert all(target["legendFormat"] for target in panel["targets"]), panel["title"]
+
+
+@pytest.mark.parametrize("name", sorted(WANTED))
+def test_a_legend_of_ids_is_shown_in_words(name: str) -> None:
+    known = {"{{kpi}}": set(CATALOGUE.ids()), "{{cause}}": set(load_runbooks().causes)}
+    for panel in panels(name):
+        legends = {target.get("legendFormat") for target in panel["targets"]}
+        for legend in legends & set(known):
+            said = {
+                one["matcher"]["options"]: one["properties"][0]["value"]
+                for one in panel["fieldConfig"]["overrides"]
+            }
+            assert said, panel["title"]
+            assert set(said) <= known[legend], panel["title"]
+            assert all(re.search(" · .*[\u4e00-\u9fff]", words) for words in said.values())
+
+
+def test_a_table_hides_what_prometheus_adds_to_every_series() -> None:
+    [table] = [panel for panel in panels("tickets") if panel["type"] == "table"]
+    hidden = table["transformations"][0]["options"]["excludeByName"]
+    assert hidden == dict.fromkeys(("Time", "Value", "__name__", "instance", "job"), True)
+
+
+def test_the_board_of_one_cell_leads_to_its_page_at_the_time_it_shows() -> None:
+    urls = [link.get("url") for link in document(BOARDS["cell"])["links"]]
+    assert "${web}/ui/cells/$cell?at=${__to}" in urls
 
 
 def test_planned_work_alarms_and_incidents_are_annotations_of_every_board() -> None:
@@ -187,6 +253,21 @@ def test_a_dry_run_shows_the_difference_and_writes_nothing() -> None:
         assert (one.outcome, state.writes) == ("updated", writes)
         assert '- "title": "X"' in one.difference
         assert '+ "title": "Y"' in one.difference
+
+
+def test_a_dry_run_lists_the_panels_of_a_new_board_and_names_those_that_come_go_or_change() -> None:
+    several = {**BOARD, "panels": [{"id": n, "title": title} for n, title in enumerate("pqr", 1)]}
+    other = {
+        **BOARD,
+        "panels": [{"id": 1, "title": "p"}, {"id": 2, "title": "q", "x": 1}, {"id": 3, "title": "s"}],
+    }
+    with grafana() as (url, _):
+        [new] = publish(GrafanaServer(url, TOKEN), [several], dry_run=True)
+        assert new.difference.splitlines() == ["+ panel p", "+ panel q", "+ panel r"]
+        outcomes(url, several)
+        [changed] = publish(GrafanaServer(url, TOKEN), [other], dry_run=True)
+        assert changed.difference.splitlines()[:3] == ["- panel r", "+ panel s", "~ panel q"]
+        assert '+   "x": 1' in changed.difference
 
 
 def test_a_wrong_token_is_refused_without_showing_it() -> None:

@@ -44,13 +44,6 @@ REGISTER = (
 )
 
 
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
-
-
 @contextmanager
 def kamailio(folder: Path, port: int, hep_port: int, version: int) -> Iterator[None]:
     if shutil.which("kamailio") is None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 from lab_core import LabError, wait_for
-from lab_network import CSCFS, ECGI, HEP_PORT, NODES, RELAY, TAC, WATCHER, Node, Plan
+from lab_network import CSCFS, ECGI, HEP_PORT, NODES, RELAY, TAC, WATCHER, Node, Plan, Subscriber
 
 KEY = "a-key-for-the-lab-only-0123456789"
 RUN = "import sys; from callcause.cli import main; sys.argv[0] = 'callcause'; main()"
@@ -45,57 +45,38 @@ def _names(node: Node) -> str:
 
 
 def write_records(plan: Plan, folder: Path) -> None:
-    """Write what an operator's systems know beforehand: nodes, subscribers, the cell, the phone model."""
+    """Write what an operator's systems know beforehand: nodes, subscribers, the cell, its KPIs."""
     folder.mkdir(parents=True, exist_ok=True)
-    _table(
-        folder / "node.csv",
-        [{"node_id": n.node_id, "node_type": n.node_type, "names": _names(n)} for n in NODES],
-    )
-    _table(
-        folder / "subscriber.csv",
-        [
-            {
-                "msisdn": s.msisdn,
-                "imsi": s.imsi,
-                "impi": s.impi,
-                "impu": s.impu,
-                "card_type": "USIM",
-                "volte_subscribed": "true",
-                "account_state": "normal",
-                "eps_subscribed": "true",
-                "ims_apn_subscribed": "true",
-            }
-            for s in plan.subscribers
-        ],
-    )
-    _table(
-        folder / "cell.csv",
-        [
-            {
-                "ecgi": ECGI,
-                "tac": TAC,
-                "volte_enabled": "true",
-                "volte_licence": "true",
-                "rohc_enabled": "true",
-            }
-        ],
-    )
+    nodes = [{"node_id": n.node_id, "node_type": n.node_type, "names": _names(n)} for n in NODES]
+    _table(folder / "node.csv", nodes)
+    _table(folder / "subscriber.csv", [_subscriber(one) for one in plan.subscribers])
+    switches = dict.fromkeys(("volte_enabled", "volte_licence", "rohc_enabled"), "true")
+    _table(folder / "cell.csv", [{"ecgi": ECGI, "tac": TAC, **switches}])
     hour = int(time.time()) // 3600 * 3600
-    _table(
-        folder / "cell_kpi.csv",
-        [
-            {
-                "ecgi": ECGI,
-                "kpi_id": kpi,
-                "period_start": datetime.fromtimestamp(start, UTC).isoformat(),
-                "period": 3600,
-                "value": value,
-                "denominator": 100_000,
-            }
-            for start in range(hour - 7200, hour + 7200, 3600)
-            for kpi, value in CLEAN_RADIO.items()
-        ],
-    )
+    _table(folder / "cell_kpi.csv", _clean_radio(range(hour - 7200, hour + 7200, 3600)))
+
+
+def _subscriber(one: Subscriber) -> dict[str, Any]:
+    """A subscriber with everything that VoLTE needs."""
+    numbers = {"msisdn": one.msisdn, "imsi": one.imsi, "impi": one.impi, "impu": one.impu}
+    switches = dict.fromkeys(("volte_subscribed", "eps_subscribed", "ims_apn_subscribed"), "true")
+    return {**numbers, "card_type": "USIM", "account_state": "normal", **switches}
+
+
+def _clean_radio(hours: range) -> list[dict[str, Any]]:
+    """KPIs of the cell in hours (seconds since 1970) without anything wrong."""
+    return [
+        {
+            "ecgi": ECGI,
+            "kpi_id": kpi,
+            "period_start": datetime.fromtimestamp(start, UTC).isoformat(),
+            "period": 3600,
+            "value": value,
+            "denominator": 100_000,
+        }
+        for start in hours
+        for kpi, value in CLEAN_RADIO.items()
+    ]
 
 
 def _toml(plan: Plan, port: int) -> str:

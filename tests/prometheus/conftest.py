@@ -1,20 +1,15 @@
-"""An exporter that says what the test wants, a clock that the test moves, and a store behind a sink."""
+"""An exporter that says what the test wants."""
 
 from __future__ import annotations
 
-import asyncio
-import os
-import shutil
 import threading
-from collections.abc import Awaitable, Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
+from live_source import clock, into_store
 
-from collectors.records import Pseudonymiser, load_key
-from collectors.sink import SinkSettings, StoreSink
+__all__ = ["clock", "exporter", "into_store"]
 
 
 class Exporter:
@@ -52,56 +47,3 @@ def exporter() -> Iterator[Exporter]:
     running = Exporter()
     yield running
     running.close()
-
-
-class Clock:
-    """A clock that stands still until the test moves it."""
-
-    def __init__(self) -> None:
-        self.now = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def pass_s(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-Work = Callable[[StoreSink], Awaitable[None]]
-
-
-@pytest.fixture
-def into_store(tmp_path: Path) -> Callable[[Work], Path]:
-    """Run a coroutine with a sink into a fresh store; returns the store's folder."""
-
-    def run(work: Work) -> Path:
-        async def whole() -> None:
-            sink = StoreSink(tmp_path / "store", Pseudonymiser(load_key()), SinkSettings(flush_s=3600))
-            await sink.open()
-            try:
-                await work(sink)
-            finally:
-                await sink.close()
-
-        asyncio.run(whole())
-        return tmp_path / "store"
-
-    return run
-
-
-@pytest.fixture
-def needs() -> Callable[..., None]:
-    """Skip where a program is not installed; fail where nothing may be skipped."""
-
-    def check(*programs: str) -> None:
-        for program in programs:
-            if not shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin"):
-                message = f"{program} is not installed"
-                (pytest.fail if os.environ.get("CALLCAUSE_NO_SKIP") else pytest.skip)(message)
-
-    return check

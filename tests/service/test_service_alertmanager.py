@@ -14,12 +14,6 @@ import pytest
 from service.conftest import BEGAN, CELL, Receiver, wait_until
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
 @contextmanager
 def alertmanager(folder: Path, webhook: str) -> Iterator[str]:
     """Debian's Alertmanager with one receiver; yields its URL."""

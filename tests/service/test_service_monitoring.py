@@ -34,12 +34,6 @@ def bad_cell(path: Path) -> None:
             rows.writerow([CELL, start, 3600, KPI, 32, 400, 8.0])
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
 @contextmanager
 def running(url: str, command: list[str]) -> Iterator[str]:
     """Run a program until the block ends; yields its URL once it is ready."""

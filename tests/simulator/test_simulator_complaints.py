@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from callcause.simulator import simulate
 from callcause.simulator.complaint_text import SYMPTOMS, complaint, symptom
 from callcause.simulator.faults import ALL
-from callcause.simulator.faults.injection import GUARD_S, Incident, Places, plan
+from callcause.simulator.faults.incident import Incident
+from callcause.simulator.faults.places import GUARD_S, Places
+from callcause.simulator.faults.plan import plan
 from callcause.simulator.period import default_period
 from callcause.simulator.topology import Network, build_network
 from callcause.simulator.traffic import hourly_profile

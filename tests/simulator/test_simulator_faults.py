@@ -11,7 +11,7 @@ import pytest
 
 from callcause.simulator import call_flow, csfb_flow, registration_flow, simulate, voice_path
 from callcause.simulator.faults import ACCESS, ALL, CSFB, DROP, REGISTRATION, VOICE
-from callcause.simulator.faults.injection import deal
+from callcause.simulator.faults.plan import deal
 from callcause.simulator.state import CELL_QUANTITIES, NODE_QUANTITIES, overlap_of_hours
 
 EVENTS = {

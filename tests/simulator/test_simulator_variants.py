@@ -10,7 +10,8 @@ import pytest
 
 from callcause.simulator import simulate
 from callcause.simulator.faults import ALL
-from callcause.simulator.faults.injection import Incident, deal
+from callcause.simulator.faults.incident import Incident
+from callcause.simulator.faults.plan import deal
 from callcause.simulator.period import default_period
 from callcause.simulator.pm_files import DARK_H, dark_hours
 from callcause.simulator.removal import (

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import shutil
 import socket
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Awaitable, Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from live_source import clock, into_store
+from loopback import free_port, stop
+from waiting import wait_until
 
-from collectors.records import Pseudonymiser, load_key
-from collectors.sink import SinkSettings, StoreSink
+__all__ = ["clock", "into_store"]
 
 KEYS = {
     "CALLCAUSE_TEST_AUTH": "authpass1",
@@ -41,28 +38,6 @@ OWN = {
 }
 
 
-def free_port(kind: socket.SocketKind = socket.SOCK_DGRAM) -> int:
-    with socket.socket(socket.AF_INET, kind) as made:
-        made.bind(("127.0.0.1", 0))
-        return int(made.getsockname()[1])
-
-
-def wait_until(ready: Callable[[], bool], what: str, seconds: float = 120) -> None:
-    pause, end = threading.Event(), time.monotonic() + seconds
-    while not ready():
-        assert time.monotonic() < end, f"not in time: {what}"
-        pause.wait(0.05)
-
-
-def stop(running: subprocess.Popen[bytes]) -> None:
-    running.terminate()
-    try:
-        running.wait(10)
-    except subprocess.TimeoutExpired:
-        running.kill()
-        running.wait(10)
-
-
 def answers(port: int, community: str = "public") -> bool:
     asked = [
         "snmpget",
@@ -79,20 +54,6 @@ def answers(port: int, community: str = "public") -> bool:
     return subprocess.run(asked, env=QUIET, capture_output=True, timeout=120).returncode == 0
 
 
-@pytest.fixture(scope="session")
-def needs() -> Callable[..., None]:
-    """Skip where a program is not installed; fail where nothing may be skipped."""
-
-    def check(*programs: str) -> None:
-        path = f"{os.environ.get('PATH', '')}:/usr/sbin:{Path(sys.executable).parent}"
-        for program in programs:
-            if not shutil.which(program, path=path):
-                message = f"{program} is not installed"
-                (pytest.fail if os.environ.get("CALLCAUSE_NO_SKIP") else pytest.skip)(message)
-
-    return check
-
-
 @pytest.fixture(autouse=True)
 def _secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CALLCAUSE_TEST_PUBLIC", "public")
@@ -104,7 +65,7 @@ class Snmpd:
     """Debian's snmpd on a free loopback port; state in a folder of its own, so that boots are counted."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.port = folder, free_port()
+        self.folder, self.port = folder, free_port(socket.SOCK_DGRAM)
         folder.mkdir(parents=True)
         (folder / "snmpd.conf").write_text(
             f"agentAddress udp:127.0.0.1:{self.port}\nrocommunity public 127.0.0.1\n"
@@ -139,17 +100,17 @@ class Snmpd:
 
 
 @pytest.fixture(scope="session")
-def snmpd(tmp_path_factory: pytest.TempPathFactory, needs: Callable[..., None]) -> Iterator[Snmpd]:
-    needs("snmpd", "snmpget")
+def snmpd(tmp_path_factory: pytest.TempPathFactory, needs_programs: Callable[..., None]) -> Iterator[Snmpd]:
+    needs_programs("snmpd", "snmpget")
     running = Snmpd(tmp_path_factory.mktemp("snmpd") / "agent")
     yield running
     running.stop()
 
 
 @pytest.fixture
-def own_snmpd(tmp_path: Path, needs: Callable[..., None]) -> Iterator[Snmpd]:
+def own_snmpd(tmp_path: Path, needs_programs: Callable[..., None]) -> Iterator[Snmpd]:
     """An agent that the test may stop and start."""
-    needs("snmpd", "snmpget")
+    needs_programs("snmpd", "snmpget")
     running = Snmpd(tmp_path / "agent")
     yield running
     running.stop()
@@ -178,8 +139,8 @@ class PassingSnmpd(Snmpd):
 
 
 @pytest.fixture
-def passing_snmpd(tmp_path: Path, needs: Callable[..., None]) -> Iterator[PassingSnmpd]:
-    needs("snmpd", "snmpget")
+def passing_snmpd(tmp_path: Path, needs_programs: Callable[..., None]) -> Iterator[PassingSnmpd]:
+    needs_programs("snmpd", "snmpget")
     running = PassingSnmpd(tmp_path / "passing")
     yield running
     running.stop()
@@ -189,7 +150,7 @@ class Simulator:
     """snmpsim: the community is the name of a recording."""
 
     def __init__(self, folder: Path, recordings: Path) -> None:
-        self.port = free_port()
+        self.port = free_port(socket.SOCK_DGRAM)
         user = "root" if os.getuid() == 0 else str(os.getuid())
         arguments = [
             str(Path(sys.executable).with_name("snmpsim-command-responder")),
@@ -210,8 +171,10 @@ class Simulator:
 
 
 @pytest.fixture(scope="session")
-def simulator(tmp_path_factory: pytest.TempPathFactory, needs: Callable[..., None]) -> Iterator[Simulator]:
-    needs("snmpsim-command-responder", "snmpget")
+def simulator(
+    tmp_path_factory: pytest.TempPathFactory, needs_programs: Callable[..., None]
+) -> Iterator[Simulator]:
+    needs_programs("snmpsim-command-responder", "snmpget")
     folder = tmp_path_factory.mktemp("snmpsim")
     (folder / "recordings").mkdir()
     for name, text in OWN.items():
@@ -221,50 +184,12 @@ def simulator(tmp_path_factory: pytest.TempPathFactory, needs: Callable[..., Non
     running.stop()
 
 
-class Clock:
-    """A clock that stands still until the test moves it."""
-
-    def __init__(self) -> None:
-        self.now = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def pass_s(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
-
-
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-Work = Callable[[StoreSink], Awaitable[None]]
-
-
-@pytest.fixture
-def into_store(tmp_path: Path) -> Callable[[Work], Path]:
-    """Run a coroutine with a sink into a store; returns the store's folder."""
-
-    def run(work: Work) -> Path:
-        async def whole() -> None:
-            sink = StoreSink(tmp_path / "store", Pseudonymiser(load_key()), SinkSettings(flush_s=3600))
-            await sink.open()
-            try:
-                await work(sink)
-            finally:
-                await sink.close()
-
-        asyncio.run(whole())
-        return tmp_path / "store"
-
-    return run
-
-
-@pytest.fixture
-def simulator_of(tmp_path: Path, needs: Callable[..., None]) -> Iterator[Callable[[Path], Simulator]]:
+def simulator_of(
+    tmp_path: Path, needs_programs: Callable[..., None]
+) -> Iterator[Callable[[Path], Simulator]]:
     """Start snmpsim over a folder of recordings."""
-    needs("snmpsim-command-responder", "snmpget")
+    needs_programs("snmpsim-command-responder", "snmpget")
     running: list[Simulator] = []
 
     def start(recordings: Path) -> Simulator:

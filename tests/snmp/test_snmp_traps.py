@@ -60,10 +60,10 @@ Work = Callable[[TrapListener], Awaitable[None]]
 
 @pytest.fixture
 def heard(
-    into_store: Callable[..., Path], clock: Any, needs: Callable[..., None]
+    into_store: Callable[..., Path], clock: Any, needs_programs: Callable[..., None]
 ) -> Callable[..., tuple[dict[str, int], list[dict[str, Any]]]]:
     """Run a listener while `work` sends to it; returns its counts and the alarms in the store."""
-    needs("snmptrap", "snmpinform")
+    needs_programs("snmptrap", "snmpinform")
 
     def run(work: Work, **settings: Any) -> tuple[dict[str, int], list[dict[str, Any]]]:
         given = {"communities": [{"env": "CALLCAUSE_TEST_PUBLIC"}], "users": [USER], "port": 0, **settings}

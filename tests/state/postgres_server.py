@@ -22,12 +22,6 @@ def binaries() -> Path | None:
     return found[-1].parent if found else None
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
 class PostgresServer:
     """PostgreSQL refuses to run as root: there it runs as the user `postgres` of Debian's package."""
 

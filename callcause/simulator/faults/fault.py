@@ -29,7 +29,7 @@ class Fault:
     hazard    share of the attempts of others in reach that meet the event
     cell      changes of cell state, node changes of node state (added; drawn by strength)
     config    columns of the cell inventory, user columns of the subscriber, each with values to draw from
-    changes   named changes of neighbours and core maps (faults/injection)
+    changes   named changes of neighbours and core maps (faults/network_changes)
     before_h  how long before the complaint the fault began; lasts_h how long it lasts after that
     edge_db   how much weaker than usual the customer's place is
     role      mo, mt or any: which end the customer was

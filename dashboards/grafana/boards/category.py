@@ -8,13 +8,14 @@ from collectors.kpi.catalogue import Catalogue
 from collectors.kpi.model import Kpi
 from dashboards.exposition.survey import alarm_limits
 from dashboards.grafana.kpi_panels import (
+    cause_titles,
     kpis_of,
     network_panel,
     node_panel,
     over_limit_panel,
     worst_cells_panel,
 )
-from dashboards.grafana.spec import CAUSE_LINK, Board, Panel, Query, Row, Title, Variable
+from dashboards.grafana.spec import CAUSE_LINK, Board, Panel, Query, Row, Title, Variable, page_link
 
 REGION = Variable("region", Title("Region", "区域"), "label_values(callcause_kpi_entities_judged, region)")
 CATEGORIES = {
@@ -58,11 +59,21 @@ def complaint_panels(category: str) -> tuple[Panel, ...]:
         Panel(
             Title("Complaints in five minutes", "五分钟投诉数"),
             (Query(f"sum by (region) ({recent})", "{{region}}"),),
+            Title(
+                "Complaints of this category that came in the last whole five minutes, by region.",
+                "最近一个完整五分钟内本类投诉数，按区域。",
+            ),
+            links=(page_link("Its open tickets", "本类在途工单", f"tickets?category={category}"),),
         ),
         Panel(
             Title("Causes found in an hour", "每小时诊断原因"),
             (Query(f"sum by (cause) (increase({verdicts}[1h]))", "{{cause}}"),),
+            Title(
+                "Diagnoses of the hour before that found a cause, by their first cause.",
+                "过去一小时内查明原因的诊断数，按首要原因。",
+            ),
             links=(CAUSE_LINK,),
+            names=cause_titles(category),
         ),
     )
 

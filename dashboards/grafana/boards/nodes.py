@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collectors.kpi.catalogue import Catalogue
 from dashboards.grafana.boards.category import REGION
-from dashboards.grafana.kpi_panels import kpis_of, node_panel
-from dashboards.grafana.spec import Board, Panel, Query, Row, Title
+from dashboards.grafana.kpi_panels import kpis_of, limited_titles, node_panel
+from dashboards.grafana.spec import DEPARTMENT_LINK, Board, Panel, Query, Row, Title
 
 
 def board(catalogue: Catalogue) -> Board:
@@ -19,10 +19,23 @@ def board(catalogue: Catalogue) -> Board:
             Row(
                 Title("Now", "当前"),
                 (
-                    Panel(Title("Nodes beyond limit", "超限网元数"), (Query(beyond, "{{kpi}}"),)),
+                    Panel(
+                        Title("Nodes beyond limit", "超限网元数"),
+                        (Query(beyond, "{{kpi}}"),),
+                        Title(
+                            "Nodes beyond the limit of a KPI in its newest full hour, with enough samples.",
+                            "最近整点小时内样本充足且超出门限的网元数。",
+                        ),
+                        names=limited_titles(catalogue, "node"),
+                    ),
                     Panel(
                         Title("Causes and departments", "原因与部门"),
                         (Query(guilty, "{{cause}} → {{department}}"),),
+                        Title(
+                            "Diagnoses of the hour before that found a cause, and who must act.",
+                            "过去一小时内查明原因的诊断数及责任部门。",
+                        ),
+                        links=(DEPARTMENT_LINK,),
                     ),
                 ),
             ),
