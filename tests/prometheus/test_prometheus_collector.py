@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from exported import kpis, samples, scscf
+from scscf_exporter import kpis, samples, scscf
 
 from collectors.errors import ConfigError, SourceError
 from collectors.prometheus import PrometheusCollector, PrometheusSettings
