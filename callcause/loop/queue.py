@@ -25,6 +25,7 @@ COLUMNS = (
 )  # fmt: skip
 NAMES = tuple(column.key for column in COLUMNS)
 _OPEN = tuple(sorted(OPEN))
+FEW = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +75,13 @@ def page(session: Session, wanted: Filter, limit: int, after: str | None, now: d
     """
     place = _place(after) if after else None
     begin = SEGMENTS.index((place[0], place[1] is not None)) if place else 0
+    terms = [*wanted.terms(now), *_named(session, wanted.text)]
     rows: list[Row[Any]] = []
     for number, (priority, dated) in enumerate(SEGMENTS[begin:]):
         if len(rows) > limit:
             break
         due = Ticket.reply_due_at
-        query = select(*COLUMNS).where(*wanted.terms(now), Ticket.priority == priority)
+        query = select(*COLUMNS).where(*terms, Ticket.priority == priority)
         query = query.where(due.is_not(None) if dated else due.is_(None))
         if place is not None and number == 0:
             query = query.where(_beyond(place[1], place[2]))
@@ -87,6 +89,15 @@ def page(session: Session, wanted: Filter, limit: int, after: str | None, now: d
         rows += session.execute(query.order_by(*order).limit(limit + 1 - len(rows)))
     following = _cursor(rows[limit - 1]) if len(rows) > limit else None
     return {"tickets": [_row(row) for row in rows[:limit]], "next": following}
+
+
+def _named(session: Session, text: str | None) -> list[ColumnElement[bool]]:
+    """Name the tickets with the text in their id where they are few: one look at the ids for all segments."""
+    if not text:
+        return []
+    found = select(Ticket.id).where(Ticket.id.contains(text, autoescape=True)).limit(FEW + 1)
+    ids = session.scalars(found).all()
+    return [Ticket.id.in_(ids)] if len(ids) <= FEW else []
 
 
 def _beyond(due: datetime | None, name: str) -> ColumnElement[bool]:
