@@ -78,7 +78,7 @@ class StoreSink:
         self._waiting = _Waiting()
         self._flusher: asyncio.Task[None] | None = None
         self.counts: Counter[tuple[str, str]] = Counter()
-        """Rows by kind and state: stored, bad, known, failed."""
+        """Rows by kind and state: stored, bad, known, failed, removed."""
         self.keep: KeepNumbers | None = None
         """Takes the clear numbers of ticket files, where a vault keeps them; on the store's thread."""
         self._aliases = 0
@@ -132,6 +132,8 @@ class StoreSink:
         retention = await self._run(lambda: self._owned().retention(before))
         while await self._run(retention.step):
             pass
+        for kind, number in retention.done.removed.items():
+            self.counts[kind, "removed"] += number
         return retention.done
 
     async def flush(self) -> None:

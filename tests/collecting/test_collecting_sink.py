@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
@@ -30,10 +31,10 @@ ROWS = pl.DataFrame(
 
 def with_sink(root: Path, work: object, **settings: float) -> StoreSink:
     async def run() -> StoreSink:
-        sink = StoreSink(root, Pseudonymiser(load_key()), SinkSettings(**settings))  # type: ignore[arg-type]
+        sink = StoreSink(root, Pseudonymiser(load_key()), SinkSettings(**settings))
         await sink.open()
         try:
-            await work(sink)  # type: ignore[operator]
+            await work(sink)
         finally:
             await sink.close()
         return sink
@@ -147,3 +148,19 @@ def test_rows_checked_before_are_stored_as_they_are_and_told_once_visible(tmp_pa
         stored = store.records("diameter_answer").sort("id").collect()
     assert stored["imsi"].to_list() == made["imsi"].to_list()
     assert heard == [frozenset({"diameter_answer"})]
+
+
+def test_rows_that_are_too_old_are_removed_and_counted_while_rows_come_in(tmp_path: Path) -> None:
+    async def work(sink: StoreSink) -> None:
+        await sink.rows("hss log", "diameter_answer", ROWS.head(1))
+        await sink.flush()
+        removed, _ = await asyncio.gather(
+            sink.retain({"diameter_answer": datetime(2027, 1, 1, tzinfo=UTC)}),
+            sink.rows("hss log", "diameter_answer", ROWS.tail(1)),
+        )
+        assert removed.removed == {"diameter_answer": 1}
+
+    sink = with_sink(tmp_path, work, flush_s=3600)
+    assert sink.counts["diameter_answer", "removed"] == 1
+    with Store.open(tmp_path) as store:
+        assert store.records("diameter_answer").collect()["id"].to_list() == ["DA-2"]

@@ -22,13 +22,13 @@ CELLS = cells(3)
 DAYS = 40
 
 
-def fill(store: Store, days: int = DAYS, refresh_each: int = 10) -> None:
-    """Counters of one hour a day, so that a store has segments of many times."""
-    for day in range(days):
-        store.add(source(f"day {day}"), {"counters": counter_rows(CELLS, MONDAY + day * DAY, 4)})
-        if day % refresh_each == refresh_each - 1:
-            store.refresh()
-    store.refresh()
+def fill(store: Store, days: int = DAYS, together: int = 5) -> None:
+    """Counters of one hour a day; few segments, so that the recent tier keeps each of them."""
+    for first in range(0, days, together):
+        span = range(first, min(first + together, days))
+        rows = pl.concat([counter_rows(CELLS, MONDAY + day * DAY, 4) for day in span])
+        store.add(source(f"days from {first}"), {"counters": rows})
+        store.refresh()
 
 
 def starts(rows: pl.DataFrame) -> list[datetime]:
@@ -85,7 +85,7 @@ def test_what_is_only_a_little_too_old_waits(tmp_path: Path) -> None:
 def test_values_of_unknown_counters_and_samples_of_kpis_go_by_their_own_days(
     tmp_path: Path, tier: str
 ) -> None:
-    times = [MONDAY, MONDAY + 30 * DAY]
+    times, limit = [MONDAY, MONDAY + 30 * DAY], MONDAY + 10 * DAY
     sample = record(
         "cell_kpi", ecgi=[CELLS[0]] * 2, kpi_id=[RRC] * 2, period_start=times, period=[3600] * 2,
         numerator=[1.0] * 2, denominator=[200.0] * 2, value=[0.5] * 2,
@@ -95,9 +95,9 @@ def test_values_of_unknown_counters_and_samples_of_kpis_go_by_their_own_days(
             store.add(source(name), {"counters_kept": kept_rows(CELLS[0], at, "own", suspect=False)})
         store.add(source("c"), {"cell_kpi": sample})
         store.refresh()
-        assert store.retain({"counters_kept": MONDAY + DAY}).removed == {"counters_kept": 1}
+        assert store.retain({"counters_kept": limit}).removed == {"counters_kept": 1}
         assert store.records("cell_kpi").collect().height == 2
-        assert store.retain({"cell_kpi": MONDAY + DAY}).removed == {"cell_kpi": 1}
+        assert store.retain({"cell_kpi": limit}).removed == {"cell_kpi": 1}
         assert starts(store.records("cell_kpi").collect()) == times[1:]
         assert starts(store.records("counters_kept").collect()) == times[1:]
         assert hours_there(store) == times, "what was computed from a sample stays"
@@ -156,7 +156,7 @@ def test_a_kill_between_two_steps_loses_no_young_row_and_the_next_run_goes_on(
 ) -> None:
     limit = MONDAY + 20 * DAY
     with Store.open(tmp_path) as store:
-        fill(store, refresh_each=25)
+        fill(store)
         young = store.counters(None, limit)
     command = [sys.executable, "-c", KILLED, str(tmp_path), str(steps), limit.isoformat()]
     assert subprocess.run(command, env={**os.environ}, check=False).returncode == -signal.SIGKILL
@@ -175,7 +175,7 @@ def test_two_ingests_go_on_while_old_rows_are_removed(
     monkeypatch.setattr(retention, "STEP_ROWS", 1)
     limit = MONDAY + 20 * DAY
     with Store.open(tmp_path) as store:
-        fill(store, refresh_each=5)
+        fill(store)
 
     def bring(name: str, entity: str) -> None:
         with Store.open(tmp_path) as store:
