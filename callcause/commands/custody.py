@@ -25,15 +25,20 @@ def verify(
     from callcause.configuration import load_configuration
     from callcause.loop.audit_log import check
     from callcause.state import Database
+    from callcause.state.audit_head import Head
 
     database = Database.open(load_configuration(config).state)
     try:
-        number, last, fault = database.read(lambda session: check(session, head))
+        file = database.audit_head
+        kept = file.read() if file else None
+        number, last, fault = database.read(lambda session: check(session, head, kept))
     finally:
         database.close()
     if fault is not None:
         say(f"entry {fault.number}: {fault.reason}")
         raise typer.Exit(1)
+    if file and number:
+        file.keep(Head(number, last))
     say(f"{number} entries, the chain holds")
     typer.echo(last)
 

@@ -48,10 +48,13 @@ def seal(
     )
 
 
-def verify(entries: Iterable[AuditEntry], head: str | None = None) -> AuditFault | None:
+def verify(
+    entries: Iterable[AuditEntry], head: str | None = None, kept: tuple[int, str] | None = None
+) -> AuditFault | None:
     """Check a whole log from its first entry; None when it holds.
 
     `head`: the hash that the last entry must have where it is kept elsewhere, so that a cut end is seen too.
+    `kept`: number and hash that an entry must have, so that a log that was sealed anew is seen as well.
     """
     previous, number = GENESIS, 0
     for entry in entries:
@@ -65,7 +68,11 @@ def verify(entries: Iterable[AuditEntry], head: str | None = None) -> AuditFault
         )
         if made.hash != entry.hash:
             return AuditFault(number, "its content is not what was sealed")
+        if kept is not None and kept[0] == number and kept[1] != entry.hash:
+            return AuditFault(number, "it is not the entry that was confirmed: the log was sealed anew")
         previous = entry.hash
+    if kept is not None and number < kept[0]:
+        return AuditFault(number + 1, f"the log ends before entry {kept[0]}, which was confirmed")
     if head is not None and previous != head:
         return AuditFault(number + 1, "the log ends before the entry that was last confirmed")
     return None

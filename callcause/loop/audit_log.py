@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from callcause.loop.audit import GENESIS, AuditEntry, AuditFault, seal, verify
+from callcause.state.audit_head import Head, note
 from callcause.state.vault import AuditRow, hold_chain
 
 TOGETHER = 5000
@@ -39,6 +40,7 @@ def append(
         )
     )
     session.flush()
+    note(session, Head(number, entry.hash))
     return entry
 
 
@@ -56,9 +58,14 @@ def entries(session: Session) -> Iterator[AuditEntry]:
         after = part[-1].number
 
 
-def check(session: Session, head: str | None = None) -> tuple[int, str, AuditFault | None]:
-    """Check the chain: how many entries, the hash of the last, and the first fault."""
-    fault = verify(entries(session), head)
+def check(
+    session: Session, head: str | None = None, kept: Head | None = None
+) -> tuple[int, str, AuditFault | None]:
+    """Check the chain: how many entries, the hash of the last, and the first fault.
+
+    `kept`: an entry as a file keeps it, read before the session saw the log.
+    """
+    fault = verify(entries(session), head, kept)
     number = session.scalar(select(func.count()).select_from(AuditRow)) or 0
     last = session.scalars(select(AuditRow.hash).order_by(AuditRow.number.desc()).limit(1)).first()
     return number, last or GENESIS, fault

@@ -24,6 +24,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.orm.exc import StaleDataError
 
 from callcause.state import failure
+from callcause.state.audit_head import HeadFile, noted
 from callcause.state.errors import DatabaseGone, StaleVersion
 from callcause.state.migration import migrate
 from callcause.state.settings import StateSettings
@@ -45,6 +46,8 @@ class Database:
 
     def __init__(self, settings: StateSettings) -> None:
         self._patience_s = settings.patience_s
+        head = settings.audit_head_file()
+        self.audit_head = HeadFile(head) if head else None
         self._engine = _engine(settings.url())
         working = _of_one_moment(self._engine)
         self._read = sessionmaker(working, expire_on_commit=False)
@@ -98,12 +101,15 @@ class Database:
         with self._engine.execution_options(callcause_writes=True).begin() as connection:
             migrate(connection)
 
-    @staticmethod
-    def _once(sessions: sessionmaker[Session], work: Work[T], *, met: bool = False) -> T:
-        with sessions() as session, session.begin():
-            if met:
-                hold_chain(session)
-            return work(session)
+    def _once(self, sessions: sessionmaker[Session], work: Work[T], *, met: bool = False) -> T:
+        with sessions() as session:
+            with session.begin():
+                if met:
+                    hold_chain(session)
+                done = work(session)
+            if self.audit_head and (head := noted(session)):
+                self.audit_head.keep(head)
+            return done
 
     def _attempts(self, attempt: Callable[[bool], T], turn: AbstractContextManager[None] | None = None) -> T:
         """Try until it is done; `attempt` is told whether it met another writer before."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -18,6 +20,9 @@ class StateSettings(BaseModel):
 
     database: str = Field(default="sqlite:///data/state.sqlite", description="SQLAlchemy URL")
     password: Secret | None = None
+    audit_head: Path | None = Field(
+        default=None, description="file with the end of the audit log; beside a SQLite database by itself"
+    )
     patience_s: float = Field(default=5.0, gt=0, description="how long a unit of work is tried again")
 
     @field_validator("database")
@@ -39,3 +44,10 @@ class StateSettings(BaseModel):
         """Return the URL with the password in it; it is never shown."""
         url = make_url(self.database)
         return url.set(password=self.password.reveal()) if self.password else url
+
+    def audit_head_file(self) -> Path | None:
+        """Return the file that keeps the end of the audit log; None where a server has none."""
+        url = make_url(self.database)
+        if self.audit_head is None and url.drivername == "sqlite":
+            return Path(f"{url.database}.audit-head")
+        return self.audit_head

@@ -70,7 +70,7 @@ def test_an_edit_of_the_audit_log_is_refused_by_the_database_and_seen_where_it_w
     state: Database,
 ) -> None:
     for n in range(5):
-        state.write(lambda s, n=n: audit_log.append(s, NOW, "x", "test", "-", {"n": n}))  # type: ignore[misc]
+        state.write(lambda s, n=n: audit_log.append(s, NOW, "x", "test", "-", {"n": n}))
     assert state.read(audit_log.check)[2] is None
     edit = "UPDATE audit_log SET actor = 'y' WHERE number = 3"
     with pytest.raises(DatabaseError, match="append-only"):
@@ -107,7 +107,7 @@ def test_audit_verify_ends_with_1_at_an_edit(tmp_path: Path) -> None:
     config.write_text(f'[state]\ndatabase = "{url}"\n')
     database = Database.open(StateSettings(database=url))
     for n in range(3):
-        database.write(lambda s, n=n: audit_log.append(s, NOW, "x", "test", "-", {"n": n}))  # type: ignore[misc]
+        database.write(lambda s, n=n: audit_log.append(s, NOW, "x", "test", "-", {"n": n}))
     run = CliRunner()
     good = run.invoke(app, ["audit", "verify", "--config", str(config)])
     assert good.exit_code == 0
@@ -116,9 +116,105 @@ def test_audit_verify_ends_with_1_at_an_edit(tmp_path: Path) -> None:
     database.write(lambda s: s.execute(text("DROP TRIGGER audit_log_no_DELETE")))
     database.write(lambda s: s.execute(text("DELETE FROM audit_log WHERE number = 3")))
     database.close()
-    assert run.invoke(app, ["audit", "verify", "--config", str(config)]).exit_code == 0
+    without = tmp_path / "without.toml"
+    without.write_text(config.read_text() + f'audit_head = "{tmp_path}/none"\n')
+    assert run.invoke(app, ["audit", "verify", "--config", str(without)]).exit_code == 0, "nothing tells"
     cut = run.invoke(app, ["audit", "verify", "--config", str(config), "--head", str(head)])
     assert cut.exit_code == 1
+
+
+def forced(state: Database, *statements: str) -> None:
+    """Do what the triggers refuse, as who owns the database can."""
+    drop = {
+        "sqlite": [f"DROP TRIGGER audit_log_no_{verb}" for verb in ("UPDATE", "DELETE")],
+        "postgresql": ["DROP TRIGGER audit_log_guard ON audit_log"],
+    }
+    for statement in (*drop[state.dialect], *statements):
+        state.write(lambda s, one=statement: s.execute(text(one)))  # type: ignore[misc]
+
+
+def with_head_file(state_settings: StateSettings, tmp_path: Path) -> Database:
+    return Database.open(state_settings.model_copy(update={"audit_head": tmp_path / "kept" / "audit-head"}))
+
+
+def test_a_log_whose_end_was_cut_does_not_agree_with_the_kept_head(
+    state_settings: StateSettings, tmp_path: Path
+) -> None:
+    state = with_head_file(state_settings, tmp_path)
+    for n in range(4):
+        state.write(lambda s, n=n: audit_log.append(s, NOW, "x", "test", "-", {"n": n}))  # type: ignore[misc]
+    assert state.audit_head is not None
+    kept = state.audit_head.read()
+    assert kept is not None
+    assert kept.number == 4
+    assert state.read(lambda s: audit_log.check(s, None, kept))[2] is None
+    forced(state, "DELETE FROM audit_log WHERE number > 2")
+    assert state.read(audit_log.check)[2] is None, "what is left is a whole chain"
+    fault = state.read(lambda s: audit_log.check(s, None, kept))[2]
+    assert fault is not None
+    assert (fault.number, fault.reason) == (3, "the log ends before entry 4, which was confirmed")
+    state.write(lambda s: audit_log.append(s, NOW, "x", "test", "-", {}))
+    assert state.audit_head.read() == kept, "what comes after a cut does not hide it"
+    state.close()
+
+
+def test_a_log_that_was_sealed_anew_after_an_edit_does_not_agree_with_the_kept_head(
+    state_settings: StateSettings, tmp_path: Path
+) -> None:
+    state = with_head_file(state_settings, tmp_path)
+    for n in range(3):
+        state.write(lambda s, n=n: audit_log.append(s, NOW, "x", "test", "-", {"n": n}))  # type: ignore[misc]
+    assert state.audit_head is not None
+    kept = state.audit_head.read()
+    forced(state, "DELETE FROM audit_log")
+    other = Database.open(state_settings.model_copy(update={"audit_head": tmp_path / "forger"}))
+    for n in range(3):
+        other.write(lambda s, n=n: audit_log.append(s, NOW, "y", "test", "-", {"n": n}))  # type: ignore[misc]
+    assert state.read(audit_log.check)[2] is None
+    fault = state.read(lambda s: audit_log.check(s, None, kept))[2]
+    assert fault is not None
+    assert "sealed anew" in fault.reason
+    other.close()
+    state.close()
+
+
+def test_an_entry_that_was_rolled_back_is_not_kept_and_a_full_disk_takes_no_entry(
+    state_settings: StateSettings, tmp_path: Path
+) -> None:
+    state = with_head_file(state_settings, tmp_path)
+
+    def broken(session: Session) -> None:
+        audit_log.append(session, NOW, "x", "test", "-", {})
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        state.write(broken)
+    assert state.audit_head is not None
+    assert state.audit_head.read() is None
+    (tmp_path / "kept").write_text("a file where the folder should be")
+    state.write(lambda s: audit_log.append(s, NOW, "x", "test", "-", {}))
+    assert state.read(audit_log.check)[0] == 1
+    state.close()
+
+
+def test_audit_verify_sees_a_cut_end_by_itself(tmp_path: Path) -> None:
+    config = tmp_path / "callcause.toml"
+    config.write_text(f'[state]\ndatabase = "sqlite:///{tmp_path}/state.sqlite"\n')
+    database = Database.open(StateSettings(database=f"sqlite:///{tmp_path}/state.sqlite"))
+    for n in range(3):
+        database.write(lambda s, n=n: audit_log.append(s, NOW, "x", "test", "-", {"n": n}))  # type: ignore[misc]
+    forced(database, "DELETE FROM audit_log WHERE number = 3")
+    database.close()
+    told = CliRunner().invoke(app, ["audit", "verify", "--config", str(config)])
+    assert told.exit_code == 1
+    assert "entry 3: the log ends before entry 3, which was confirmed" in told.output
+
+
+def test_postgresql_does_not_let_the_log_be_emptied(state: Database) -> None:
+    state.write(lambda s: audit_log.append(s, NOW, "x", "test", "-", {}))
+    statement = "TRUNCATE audit_log" if state.dialect == "postgresql" else "DELETE FROM audit_log"
+    with pytest.raises(DatabaseError, match="append-only"):
+        state.write(lambda s: s.execute(text(statement)))
 
 
 def days(state: Database, usual: int, today: int) -> None:
@@ -277,7 +373,7 @@ def test_erasure_leaves_no_pseudonym_and_only_that_one_is_erased(state: Database
     assert (counts["tickets"], counts["named_in"], counts["numbers"]) == (1, 1, 1)
     assert state.read(lambda s: s.get_one(Ticket, "T-3").record)["msisdn"] == "num_c"
     assert "num_a" not in str(state.read(lambda s: [row.record for row in s.scalars(select(Ticket))]))
-    one, two = (state.read(lambda s, n=n: s.get_one(Ticket, n)) for n in ("T-1", "T-2"))  # type: ignore[misc]
+    one, two = (state.read(lambda s, n=n: s.get_one(Ticket, n)) for n in ("T-1", "T-2"))
     assert "num_a" not in str(one.record)
     assert (one.customer, two.customer, two.erased_at) == (None, "num_b", None)
 
@@ -306,7 +402,7 @@ def test_pages_of_the_queue_go_through_priorities_due_times_and_tickets_without(
     found: list[dict[str, Any]] = []
     after = None
     while True:
-        page = state.read(lambda s, a=after: queue.page(s, queue.Filter(), 7, a, NOW))  # type: ignore[misc]
+        page = state.read(lambda s, a=after: queue.page(s, queue.Filter(), 7, a, NOW))
         found += page["tickets"]
         after = page["next"]
         if after is None:
@@ -314,6 +410,26 @@ def test_pages_of_the_queue_go_through_priorities_due_times_and_tickets_without(
     keys = [(t["priority"], t["reply_due_at"] is None, t["reply_due_at"] or "", t["id"]) for t in found]
     assert len(found) == 30
     assert keys == sorted(keys)
+
+
+@pytest.mark.parametrize("few", [2, 500])
+def test_tickets_are_found_by_a_part_of_their_id_whether_they_are_few_or_many(
+    state: Database, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "FEW", few)
+    for n in range(12):
+        due = None if n % 4 == 0 else NOW + timedelta(hours=n)
+        add(state, ticket(f"T-{n:02d}", priority=f"P{1 + n % 3}", reply_due_at=due, holder=f"D{n % 2}"))
+
+    def found(text: str, **more: str) -> list[str]:
+        wanted = queue.Filter(text=text, **more)
+        page = state.read(lambda s: queue.page(s, wanted, 100, None, NOW))
+        return sorted(one["id"] for one in page["tickets"])
+
+    assert found("-1") == ["T-10", "T-11"]
+    assert found("-0") == [f"T-{n:02d}" for n in range(10)]
+    assert found("-0", holder="D1") == [f"T-{n:02d}" for n in range(1, 10, 2)]
+    assert found("%") == found("T_0") == found("no such") == []
 
 
 def test_the_queue_of_many_tickets_answers_quickly(state: Database) -> None:
@@ -329,7 +445,7 @@ def test_the_queue_of_many_tickets_answers_quickly(state: Database) -> None:
     state.write(lambda s: s.execute(insert(Ticket), values) and None)
     started = time.process_time()
     for wanted in (queue.Filter(), queue.Filter(holder="D3"), queue.Filter(region="R2", overdue=False)):
-        page = state.read(lambda s, w=wanted: queue.page(s, w, 100, None, NOW))  # type: ignore[misc]
+        page = state.read(lambda s, w=wanted: queue.page(s, w, 100, None, NOW))
         assert len(page["tickets"]) == 100
     assert time.process_time() - started < 3
     assert state.read(lambda s: s.scalar(select(func.count()).select_from(EarlyWarning))) == 0
@@ -352,7 +468,9 @@ def test_rows_of_the_store_go_by_their_kind_and_the_audit_log_counts_them(state:
     assert ("retention", "store", {"call": 7}) in entries
 
 
-@pytest.mark.parametrize("days", [{"cell": 10}, {"cal": 10}, {"call": 0}])
+@pytest.mark.parametrize(
+    "days", [{"cell": 10}, {"cal": 10}, {"call": 0}, {"counters": -1}, {"hourly_kpis": 34}]
+)
 def test_a_kind_without_an_age_and_days_that_are_none_are_refused(days: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=r"expected"):
         RecordRetention(days=days)
