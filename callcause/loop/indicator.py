@@ -107,7 +107,7 @@ def _shares(counts: pl.DataFrame) -> pl.DataFrame:
         "timely_rate": ("closed_timely", "closed"),
         "repeat_rate": ("repeats", "repeat_judged"),
         "solve_rate": ("solved", "tickets"),
-        "direct_completion_share": ("direct", "closed"),
+        "direct_completion_share": ("direct", "tickets"),
         "satisfaction": ("satisfied", "rated"),
         "late_entry_share": ("late_entries", "tickets"),
     }

@@ -12,45 +12,21 @@ import polars as pl
 from sqlalchemy import String, select, type_coerce
 from sqlalchemy.orm import Session
 
-from callcause.loop.feedback_report import WORDS as FEEDBACK_WORDS
 from callcause.loop.feedback_report import FeedbackFigures
 from callcause.loop.indicator import DIMENSIONS, LIFE, grouped, judged
+from callcause.loop.report_chart import chart_svg
+from callcause.loop.report_words import WORDS, cell, word
 from callcause.loop.statistics import Change, control_chart, pareto, volume_change
 from callcause.state.ticket import Ticket
 
+__all__ = ["SHOWN", "WORDS", "Report", "html", "lives", "make_report", "markdown"]
 SHOWN = (
-    "tickets", "closed", "appeals_per_million", "timely_rate", "repeat_rate", "solve_rate", "response_h",
-    "handling_h", "direct_completion_share", "exchanges_per_ticket", "satisfaction", "late_entry_share",
+    "tickets", "closed", "appeals_per_million", "complaints_per_10k", "timely_rate", "repeat_rate",
+    "solve_rate", "response_h", "handling_h", "direct_completion_share", "handoffs_per_ticket",
+    "exchanges_per_ticket", "satisfaction", "late_entry_share",
 )  # fmt: skip
-WORDS = {
-    "title": ("Service quality report", "服务质量报告"),
-    "by": ("Indicators by", "指标维度："),
-    "month": ("month", "月份"),
-    "region": ("region", "地区"),
-    "department": ("department", "部门"),
-    "category": ("category", "类别"),
-    "tickets": ("tickets", "工单数"),
-    "closed": ("closed", "已归档"),
-    "appeals_per_million": ("appeals per million customers", "百万客户申诉率"),
-    "timely_rate": ("timely rate", "处理及时率"),
-    "repeat_rate": ("repeat rate", "重复投诉率"),
-    "solve_rate": ("solve rate", "投诉解决率"),
-    "response_h": ("response, h", "响应时间（小时）"),
-    "handling_h": ("handling, h", "平均处理时长（小时）"),
-    "direct_completion_share": ("direct completion", "直接办结率"),
-    "exchanges_per_ticket": ("exchanges per ticket", "平均交互次数"),
-    "satisfaction": ("satisfaction", "满意度"),
-    "late_entry_share": ("late entry", "录入超时率"),
-    "pareto": ("Why replies were late", "超时原因"),
-    "reason": ("reason", "原因"),
-    "n": ("tickets", "工单数"),
-    "share": ("share", "占比"),
-    "running": ("running share", "累计占比"),
-    "timeliness": ("Timeliness by month", "月度及时率"),
-    "measure": ("Volume before and after the measure", "措施前后的投诉量"),
-    "certain": ("the change is more than chance", "变化显著"),
-    "chance": ("the change may be chance", "变化可能是偶然"),
-}
+HANDLING = ("department", "month")
+"""Mean handling times are told for both together (QC-BJ)."""
 _COLUMN = {"ticket_id": "id", "department": "holder"}
 """Columns of the table that have another name there."""
 Table = tuple[list[str], list[list[str]]]
@@ -64,6 +40,7 @@ class Report:
     end: datetime
     goal: float
     by: dict[str, pl.DataFrame]
+    handling: pl.DataFrame
     late: pl.DataFrame
     chart: pl.DataFrame
     change: Change | None
@@ -97,6 +74,7 @@ def make_report(
     overdue = tickets.filter(pl.col("timely") == False)["overdue_reason"]  # noqa: E712 - null is not late
     return Report(
         start, end, goal, by,
+        grouped(rows, customers, HANDLING).sort(HANDLING, nulls_last=True),
         pareto(overdue),
         control_chart(counted.rename({"closed": "total"}), goal),
         _change(tickets, start, end, measure), feedback,
@@ -105,7 +83,7 @@ def make_report(
 
 def markdown(report: Report, language: str = "en") -> str:
     """Return the report as Markdown."""
-    lines = [f"# {_word('title', language)}", "", _period(report), ""]
+    lines = [f"# {word('title', language)}", "", _period(report), ""]
     for heading, (header, rows) in _sections(report, language):
         lines += [f"## {heading}", "", _line(header), _line(["---"] * len(header)), *map(_line, rows), ""]
     lines += _change_text(report, language)
@@ -114,16 +92,16 @@ def markdown(report: Report, language: str = "en") -> str:
 
 def html(report: Report, language: str = "en") -> str:
     """Return the report as one HTML page without scripts."""
-    parts = [f"<h1>{_word('title', language)}</h1><p>{_period(report)}</p>"]
+    parts = [f"<h1>{word('title', language)}</h1><p>{_period(report)}</p>"]
     for heading, (header, rows) in _sections(report, language):
         body = "".join(f"<tr>{''.join(f'<td>{escape(c)}</td>' for c in row)}</tr>" for row in rows)
         head = "".join(f"<th>{escape(c)}</th>" for c in header)
         parts.append(f"<h2>{escape(heading)}</h2><table><tr>{head}</tr>{body}</table>")
-    parts.append(_svg(report.chart, report.goal))
+    parts.append(chart_svg(report.chart, report.goal, language))
     parts += [f"<p>{escape(text)}</p>" for text in _change_text(report, language) if not text.startswith("#")]
     style = "body{font-family:sans-serif}td,th{border:1px solid #999}table{border-collapse:collapse}"
     page = f'<!doctype html><html lang="{language}"><meta charset="utf-8"><style>{style}</style>'
-    return f"{page}<title>{_word('title', language)}</title><body>{''.join(parts)}</body></html>\n"
+    return f"{page}<title>{word('title', language)}</title><body>{''.join(parts)}</body></html>\n"
 
 
 def _series(name: str, values: Sequence[Any]) -> pl.Series:
@@ -144,29 +122,29 @@ def _change(tickets: pl.DataFrame, start: datetime, end: datetime, measure: date
 
 def _sections(report: Report, language: str) -> Iterable[tuple[str, Table]]:
     for name, frame in report.by.items():
-        yield f"{_word('by', language)} {_word(name, language)}", _table(frame, (name, *SHOWN), language)
-    yield _word("pareto", language), _table(report.late, ("reason", "n", "share", "running"), language)
-    columns = ("period", "share", "low", "high", "goal")
-    yield _word("timeliness", language), _table(report.chart, columns, language)
+        yield f"{word('by', language)} {word(name, language)}", _table(frame, (name, *SHOWN), language)
+    told = (*HANDLING, "tickets", "closed", "response_h", "handling_h", "timely_rate")
+    yield word("handling", language), _table(report.handling, told, language)
+    yield word("pareto", language), _table(report.late, ("reason", "n", "share", "running"), language)
+    columns = ("period", "timely_rate", "low", "high", "goal", "beyond", "reached")
+    chart = report.chart.rename({"share": "timely_rate"})
+    yield word("timeliness", language), _table(chart, columns, language)
     for name, frame in report.feedback.tables() if report.feedback else ():
-        yield _word(name, language), _worded(frame, language)
+        yield word(name, language), _worded(frame, language)
 
 
 def _table(frame: pl.DataFrame, columns: Sequence[str], language: str) -> Table:
-    rows = [[_cell(value) for value in row] for row in frame.select(columns).iter_rows()]
-    return [_word(name, language) for name in columns], rows
+    rows = [
+        [cell(name, value, language) for name, value in zip(columns, row, strict=True)]
+        for row in frame.select(columns).iter_rows()
+    ]
+    return [word(name, language) for name in columns], rows
 
 
 def _worded(frame: pl.DataFrame, language: str) -> Table:
     """Give a table whose words, such as a standing, are in the language too."""
-    rows = [[_word(_cell(value), language) for value in row] for row in frame.iter_rows()]
-    return [_word(name, language) for name in frame.columns], rows
-
-
-def _cell(value: object) -> str:
-    if value is None or value != value:
-        return "-"
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+    header, rows = _table(frame, frame.columns, language)
+    return header, [[word(cell, language) for cell in row] for row in rows]
 
 
 def _line(cells: Sequence[str]) -> str:
@@ -177,41 +155,19 @@ def _period(report: Report) -> str:
     return f"{report.start.date().isoformat()} - {report.end.date().isoformat()}"
 
 
-def _word(key: str, language: str) -> str:
-    words = WORDS.get(key) or FEEDBACK_WORDS.get(key)
-    return words[language == "zh"] if words else key
-
-
 def _change_text(report: Report, language: str) -> list[str]:
     change = report.change
     if change is None:
         return []
-    word = _word("certain" if change.certain else "chance", language)
-    said = f"{change.before} / {change.before_days:.0f} d, {change.after} / {change.after_days:.0f} d"
-    numbers = f"{change.ratio:.3f} ({change.low:.3f} - {change.high:.3f}), p = {change.p:.4f}"
-    return [f"## {_word('measure', language)}", "", f"{said}: {numbers}; {word}"]
-
-
-def _svg(chart: pl.DataFrame, goal: float) -> str:
-    """Draw the share of each period, its limits and the goal line."""
-    width, height = 60 * max(chart.height, 1) + 40, 200
-
-    def at(number: int, share: float) -> str:
-        return f"{40 + 60 * number},{height - 20 - share * (height - 40):.1f}"
-
-    known = [(n, row) for n, row in enumerate(chart.iter_rows(named=True)) if row["share"] is not None]
-    lines = {
-        name: " ".join(at(n, row[name]) for n, row in known if row[name] is not None)
-        for name in ("share", "low", "high")
-    }
-    drawn = "".join(
-        f'<polyline class="{name}" fill="none" stroke="{colour}" points="{lines[name]}"/>'
-        for name, colour in (("share", "#06c"), ("low", "#bbb"), ("high", "#bbb"))
-    )
-    left, right = at(0, goal).split(","), width - 10
-    line = f'<line class="goal" x1="{left[0]}" x2="{right}" y1="{left[1]}" y2="{left[1]}" stroke="#c00"/>'
-    labels = "".join(
-        f'<text x="{40 + 60 * n}" y="{height - 4}" font-size="10">{escape(row["period"])}</text>'
-        for n, row in known
-    )
-    return f'<svg width="{width}" height="{height}" role="img">{drawn}{line}{labels}</svg>'
+    judged_so = word("certain" if change.certain else "chance", language)
+    days = word("days", language)
+    sides = [
+        f"{word(side, language)} {number} / {length:.0f} {days}"
+        for side, number, length in (
+            ("before", change.before, change.before_days),
+            ("after", change.after, change.after_days),
+        )
+    ]
+    numbers = f"{change.ratio:.2f} ({change.low:.2f} - {change.high:.2f}, 95 %), p = {change.p:.4f}"
+    said = f"{', '.join(sides)}; {word('ratio', language)} {numbers}: {judged_so}"
+    return [f"## {word('measure', language)}", "", said]

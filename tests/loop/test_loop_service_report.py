@@ -51,13 +51,45 @@ def test_a_report_holds_every_dimension_the_reasons_and_the_change(tickets: pl.D
 def test_markdown_and_html_say_the_same_in_both_languages(tickets: pl.DataFrame) -> None:
     report = make_report(tickets, NOBODY, START, END, goal=0.9, zone="UTC")
     text, page = markdown(report, "en"), html(report, "en")
-    assert "| A\\|B | 130 | 130 | - | 0.769 |" in text
+    assert "| A\\|B | 130 | 130 | - | - | 76.9 % | 0.0 % | 100.0 % | 1.0 | 3.0 | 100.0 % |" in text
     assert "RAN &lt;1&gt;" in page
     assert 'class="goal"' in page
     assert "<script" not in page
     assert "服务质量报告" in markdown(report, "zh")
     assert "处理及时率" in html(report, "zh")
     assert "Volume before" not in text
+
+
+def test_no_word_of_one_language_stands_in_the_other(tickets: pl.DataFrame) -> None:
+    """Columns, reasons, categories and departments are words of the reader; numbers have their units."""
+    known = tickets.with_columns(department=pl.lit("Front office"))
+    report = make_report(
+        known, NOBODY, START, END, goal=0.9, zone="UTC", measure=datetime(2024, 4, 1, tzinfo=UTC)
+    )
+    text = markdown(report, "zh")
+    assert "前台" in text
+    for word in ("积压", "掉话", "控制下限", "目标", "措施前 120 / 91 天", "90.0 %", "是"):
+        assert word in text, word
+    for word in ("period", "low", "goal", "backlog", "drop", "Front office", "True", "0.900"):
+        assert word not in text, word
+    assert "upper limit" in markdown(report, "en")
+
+
+def test_handling_times_stand_by_department_and_month_together(tickets: pl.DataFrame) -> None:
+    report = make_report(tickets, NOBODY, START, END, goal=0.9, zone="UTC")
+    found = report.handling.select("department", "month", "tickets", "handling_h").rows()
+    assert [row[:2] for row in found] == [("RAN <1>", m) for m in ("2024-01", "2024-02", "2024-06")]
+    assert sum(row[2] for row in found) == 130
+    assert {row[3] for row in found} == {3.0}
+    assert "## Handling by department and month" in markdown(report)
+
+
+def test_the_chart_has_a_scale_the_goal_and_each_share(tickets: pl.DataFrame) -> None:
+    page = html(make_report(tickets, NOBODY, START, END, goal=0.9, zone="UTC"), "en")
+    drawn = page[page.index("<svg") : page.index("</svg>")]
+    for text in ("goal 90 %", "0 %", "50 %", "100 %", "2024-01", "100.0"):
+        assert f">{text}<" in drawn
+    assert drawn.count("<circle") == 3
 
 
 def test_a_period_without_tickets_has_no_numbers_instead_of_zeros() -> None:
