@@ -1,15 +1,15 @@
 """Which question to the customer would decide most between the causes that are left.
 
 The measure is the expected information: how many bits the entropy of the causes falls by, over the
-answers. What an answer says comes from the runbooks: a condition on the field with its log-odds for a HIT
-and for a MISS. From those two the probability of a HIT given the cause and given another cause follows
-(Bayes), so nothing is assumed beside them. Where the category itself is not sure, a question counts by what
-it decides between the categories, from the shares P(answer | category) that classification goes by.
+answers. What an answer says comes from the runbooks: a condition or a route on the field, with its log-odds
+for a HIT and for a MISS. From those two the probability of a HIT given the cause and given another cause
+follows (Bayes), so nothing is assumed beside them. Where the category itself is not sure, a question counts
+by what it decides between the categories, from the shares P(answer | category) that classification goes by.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import exp
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from diagnosis.classification import answer_shares
 from runbooks.condition import parse_condition
-from runbooks.model import Runbooks
+from runbooks.model import ConditionSpec, Route, Runbooks
 
 DATA = Path(__file__).parent / "data" / "questions.yaml"
 UNKNOWN = (None, "", "unknown")
@@ -54,12 +54,18 @@ def open_question(category: str) -> Question:
     return Question("", texts.get(category, texts["all"]), {}, 0.0)
 
 
-def missing_questions(known: Mapping[str, object]) -> list[Question]:
-    """Return what has to be asked because the ticket lacks it; their answers are free text, or a moment."""
+def missing_questions(known: Mapping[str, object], result: Mapping[str, Any] | None = None) -> list[Question]:
+    """Return what has to be asked because the ticket lacks it; most answers are free text, or a moment.
+
+    `result`: the diagnosis; where a record that it lacks would decide between its causes, and the customer
+    can tell what leads to that record, this is asked too.
+    """
+    lacking = _lacking(result) if result else frozenset()
     return [
-        Question(entry["field"], entry["ask"], {}, 0.0)
+        Question(entry["field"], entry["ask"], entry.get("answers", {}), 0.0)
         for entry in questions_data()["missing"]
         if all(known.get(name) in UNKNOWN for name in entry["known_by"])
+        and ("finds" not in entry or lacking & set(entry["finds"]))
     ]
 
 
@@ -82,7 +88,7 @@ def closed_questions(
     for entry in questions_data()["closed"]:
         if known.get(entry["field"]) not in UNKNOWN:
             continue
-        bits = _expected_bits(prior, _likelihoods(ids, entry["field"], tuple(entry["answers"]), runbooks))
+        bits = _expected_bits(prior, _likelihoods(ids, entry["field"], runbooks))
         bits = max(bits, category_bits(entry["field"], category)) if category else bits
         if bits >= LEAST_BITS:
             found.append(Question(entry["field"], entry["ask"], entry["answers"], bits))
@@ -104,35 +110,47 @@ def category_bits(field: str, category: Mapping[str, Any]) -> float:
     return _entropy(prior) * float(weights.sum()) - float(after)
 
 
+def _lacking(result: Mapping[str, Any]) -> frozenset[str]:
+    """Return the records that are not there, or not in full, and would decide one of the causes."""
+    causes = {cause["id"] for cause in result["causes"]}
+    needs = [one["need"] for one in result["missing"] if causes.intersection(one["would_decide"])]
+    return frozenset(need.partition(".")[0] for need in needs)
+
+
 def hit_probabilities(hit: float, miss: float) -> tuple[float, float]:
     """Probability of a HIT given the cause, and given that it is another, from the two log-odds.
 
     exp(hit) = P(HIT|c) / P(HIT|other) and exp(miss) = P(MISS|c) / P(MISS|other); (0.5, 0.5) where they say
-    nothing.
+    nothing. A HIT that speaks against the cause is the less probable given it.
     """
-    if hit <= 0 or miss >= 0:
+    if hit * miss >= 0:
         return 0.5, 0.5
     other = (1 - exp(miss)) / (exp(hit) - exp(miss))
     return min(1.0, exp(hit) * other), other
 
 
-def _likelihoods(
-    causes: Sequence[str], field: str, answers: Sequence[str], runbooks: Runbooks
-) -> list[Floats]:
-    """One table for each condition on the field: P(HIT | cause), the last row for something else."""
+def _likelihoods(causes: Sequence[str], field: str, runbooks: Runbooks) -> list[Floats]:
+    """One table for each condition or route on the field: P(HIT | cause), the last row for something else."""
     found = []
-    for check in runbooks.checks.values():
-        for condition in check.conditions:
-            if condition.cause not in causes or not condition.when:
-                continue
-            parsed = parse_condition(condition.when, "", 0)
-            if [term.name for term in parsed.terms] != [f"ticket.{field}"]:
-                continue
-            given, other = hit_probabilities(condition.hit, condition.miss)
+    for spec, about in _speaking(f"ticket.{field}", runbooks):
+        mine = [number for number, cause in enumerate(causes) if cause in about]
+        if mine:
+            given, other = hit_probabilities(spec.hit, spec.miss)
             table = np.full(len(causes) + 1, other)
-            table[causes.index(condition.cause)] = given
+            table[mine] = given
             found.append(table)
     return found
+
+
+def _speaking(name: str, runbooks: Runbooks) -> Iterator[tuple[ConditionSpec | Route, tuple[str, ...]]]:
+    """Conditions and routes that read this name alone, with the causes that they speak for."""
+    for check in runbooks.checks.values():
+        specs: tuple[ConditionSpec | Route, ...] = (*check.conditions, *check.routes)
+        for spec in specs:
+            if spec.when and name in spec.when:
+                parsed = parse_condition(spec.when, "", 0)
+                if [term.name for term in parsed.terms] == [name]:
+                    yield spec, spec.causes if isinstance(spec, Route) else (spec.cause,)
 
 
 def _expected_bits(prior: Floats, tables: Sequence[Floats]) -> float:

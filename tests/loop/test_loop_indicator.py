@@ -65,7 +65,8 @@ def test_a_share_of_nothing_is_null_and_not_zero() -> None:
     row = one(life({"closed_at": None, "timely": None, "satisfaction": None}))
     assert row["timely_rate"] is None
     assert row["satisfaction"] is None
-    assert row["direct_completion_share"] is None
+    assert row["direct_completion_share"] == 0.0, "of all tickets, closed or not"
+    assert row["repeat_rate"] is None
 
 
 def test_a_repeat_is_the_same_customer_and_category_within_thirty_days() -> None:
@@ -130,7 +131,7 @@ def test_every_verdict_has_a_reply_with_the_promised_time_in_both_languages(
     verdict: str, category: str
 ) -> None:
     for language, by in (("en", "2026-03-11 09:00"), ("zh", "03月11日09:00")):
-        text = reply_text(result(verdict, category=category), language, START, "Asia/Shanghai")  # type: ignore[arg-type]
+        text = reply_text(result(verdict, category=category), language, START, "Asia/Shanghai")
         assert by in text
         assert "{" not in text
 
@@ -238,6 +239,47 @@ def test_what_a_ticket_lacks_is_asked_and_one_place_is_enough() -> None:
     assert all(q.text["en"] and q.text["zh"] and not q.answers for q in missing_questions({}))
 
 
+def lacking(need: str, *decides: str) -> dict[str, Any]:
+    causes = [{"id": "mos-one-way-sdp-nat", "probability": 0.3}]
+    return {"causes": causes, "missing": [{"need": need, "would_decide": list(decides), "how": ""}]}
+
+
+@pytest.mark.parametrize(
+    ("need", "fields"),
+    [
+        ("call", ["direction", "other_party_number"]),
+        ("called.codecs", ["direction", "other_party_number"]),
+        ("device_model.volte_supported", ["imei_tac"]),
+        ("cell_kpi", []),
+    ],
+)
+def test_what_leads_to_a_record_that_would_decide_is_asked(need: str, fields: list[str]) -> None:
+    known = {"occurred_at": "2024-03-06T09:00:00Z", "ecgi": "460-00-1-1"}
+    found = missing_questions(known, lacking(need, "mos-one-way-sdp-nat"))
+    assert [q.field for q in found] == fields
+    assert missing_questions(known, lacking(need, "another-cause")) == [], "it decides none of the causes"
+    told = {**known, "direction": "MO", "other_party_number": "num_b", "imei": "imei_a"}
+    assert missing_questions(told, lacking(need, "mos-one-way-sdp-nat")) == [], "it is known"
+
+
+def test_answers_that_lead_to_a_record_are_values_that_the_field_may_have() -> None:
+    ticket = load_schemas()["ticket"]
+    for entry in questions_data()["missing"]:
+        allowed = set(ticket.field(entry["field"]).allowed or ()) - {"unknown"}
+        assert set(entry.get("answers", {})) in (set(), allowed)
+
+
+def test_who_could_not_hear_decides_between_causes_of_bad_voice() -> None:
+    """Only a route reads this field: it shifts weight between causes and supports none alone."""
+    causes = [
+        {"id": "mos-one-way-sdp-nat", "probability": 0.4},
+        {"id": "mos-downlink-quality", "probability": 0.4},
+    ]
+    asked = closed_questions(causes, RUNBOOKS, {})
+    assert [q.field for q in asked] == ["one_way"]
+    assert closed_questions(causes, RUNBOOKS, {"one_way": "none"}) == []
+
+
 def test_every_category_has_an_open_question() -> None:
     for category in ("registration", "access", "drop", "mos", "csfb", "other"):
         assert open_question(category).text["zh"]
@@ -249,3 +291,7 @@ def test_the_two_probabilities_give_the_two_log_odds_back(hit: float, miss: floa
     assert 0 <= other <= given_ <= 1
     assert log(given_ / other) == pytest.approx(hit, rel=1e-6)
     assert np.isclose((1 - given_) / (1 - other), exp(miss), atol=1e-6)
+    against, usual = hit_probabilities(-hit, -miss)
+    assert 0 <= against <= usual <= 1
+    assert np.isclose(against, usual * exp(-hit), atol=1e-6)
+    assert hit_probabilities(hit, hit) == (0.5, 0.5)
