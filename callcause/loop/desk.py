@@ -14,6 +14,7 @@ from callcause.loop import course, shown
 from callcause.loop import step as steps
 from callcause.loop.audit_log import append
 from callcause.loop.feedback import check_cause, confirm, told
+from callcause.loop.flow import flow_of
 from callcause.loop.life import LoopError, State, parse_state
 from callcause.loop.once import Answer, Asked, once
 from callcause.loop.precision import MARK
@@ -264,7 +265,7 @@ class LoopDesk:
         """Name the question that is asked first: what the ticket lacks, else what decides most."""
         contract = result.contract
         decide = closed_questions(contract["causes"], self._runbooks(), row.told, contract["category"])
-        found = [*missing_questions(row.told), *decide]
+        found = [*missing_questions(row.told), *decide, *missing_questions(row.told, contract)]
         return found[0].field if found else None
 
     def _all_at_once(
@@ -331,7 +332,8 @@ def read_life(session: Session, ticket_id: str, settings: LoopSettings) -> Answe
     found = course.clocks(row, steps.pauses_of(session, ticket_id), utc_now(), settings)
     clocks = [shown.clock(one) for one in found.values()]
     feedback = session.get(Feedback, ticket_id)
-    return {**shown.life(row), "clocks": clocks, "feedback": told(feedback) if feedback else None}
+    found_so = told(feedback) if feedback else None
+    return {**shown.life(row), "flow": flow_of(row), "clocks": clocks, "feedback": found_so}
 
 
 def make_step(to: str, who: str, **told: Any) -> Step:

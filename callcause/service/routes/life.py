@@ -274,13 +274,13 @@ async def post_exchange(
 async def get_questions(request: Request, ticket_id: str, who: Viewer) -> dict[str, Any]:
     """Give the open question, what the ticket lacks, then the closed ones by what they would decide."""
     service: Service = request.app.state.service
-    row, contract = await _diagnosed(service, ticket_id)
+    row, contract = await diagnosed(service, ticket_id)
     runbooks, category = service.diagnostician.runbooks, contract["category"]
     found = closed_questions(contract["causes"], runbooks, row.told, category)
     return {
         "ticket_id": ticket_id,
         "open": _question(open_question(category["id"])),
-        "missing": [_question(one) for one in missing_questions(row.told)],
+        "missing": [_question(one) for one in missing_questions(row.told, contract)],
         "closed": [_question(one) for one in found],
     }
 
@@ -307,7 +307,7 @@ async def post_answers(request: Request, ticket_id: str, body: AnswersBody, who:
 async def get_reply_text(request: Request, ticket_id: str, who: Viewer) -> dict[str, Any]:
     """Give the reply to the customer in Chinese and English, with the promised time."""
     service: Service = request.app.state.service
-    row, contract = await _diagnosed(service, ticket_id)
+    row, contract = await diagnosed(service, ticket_id)
     zone = service.loop.settings.calendar.zone
     solved = row.resolved_at is not None
     texts = {
@@ -331,7 +331,9 @@ def _asked(request: Request, who: Principal, key: str | None, body: BaseModel) -
     return asked(who.name, request.url.path, key, body.model_dump_json())
 
 
-async def _diagnosed(service: Service, ticket_id: str) -> tuple[Ticket, dict[str, Any]]:
+async def diagnosed(service: Service, ticket_id: str) -> tuple[Ticket, dict[str, Any]]:
+    """Return a ticket with its result; LoopError where it is not known, Problem 409 before its diagnosis."""
+
     def find(session: Session) -> tuple[Ticket, Result | None]:
         row = session.get(Ticket, ticket_id)
         if row is None:
