@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -27,8 +27,12 @@ from callcause.web.page import PageRoute, language_of, render, see_other, way_ba
 from callcause.web.reader import ask, catalogue, runbooks_of, service_of
 from callcause.web.refusal import FORM_ERRORS, again
 from callcause.web.session import form_of, sees
-from dashboards.report.assembly import story_of
+from collectors.store import Store
+from dashboards.exposition.survey import alarm_limits
+from dashboards.report.assembly import course_of, story_of
+from dashboards.report.course import Course
 from dashboards.report.page import ladders_of
+from dashboards.report.story import Story
 from diagnosis.question import Question, closed_questions, missing_questions, open_question, questions_data
 from runbooks.model import Runbooks
 
@@ -37,6 +41,8 @@ Viewer = Annotated[Principal, Depends(sees(Role.viewer))]
 Engineer = Annotated[Principal, Depends(sees(Role.engineer))]
 SHOWN = ("description", "place_text", "device_model_text", "channel", "region", "ecgi", "direction")
 QUESTIONS = 3
+LEAST = 4
+"""Charts that a ticket has, where its cell has that many KPIs of its category."""
 
 
 @router.get("/ui/tickets/{ticket_id:path}")
@@ -57,12 +63,19 @@ async def ticket_page(request: Request, ticket_id: str) -> Response:
         return render(request, "ticket.html.j2", r=None, **given)
     runbooks = runbooks_of(request)
     told = {**given["record"], **_times(row.told)}
-    story = await ask(request, lambda store: story_of(store, result.contract, told, runbooks, catalogue()))
+    ecgi, category = given["record"]["ecgi"] or row.cell, result.contract["category"]["id"]
+
+    def read(store: Store) -> tuple[Story, list[Course]]:
+        story = story_of(store, result.contract, told, runbooks, catalogue())
+        at = told["occurred_at"] or told["received_at"] or row.received_at
+        return story, [*story.courses, *_of_cell(store, story.courses, ecgi, category, at)]
+
+    story, courses = await ask(request, read)
     given |= _diagnosed(request, result.contract, runbooks, row)
     return render(
         request,
         "ticket.html.j2",
-        courses=story.courses,
+        courses=courses,
         ladders=ladders_of(story),
         **given,
     )
@@ -104,6 +117,22 @@ async def confirm(request: Request, ticket_id: str, who: Engineer) -> Response:
     except FORM_ERRORS as error:
         return await again(request, error, lambda: ticket_page(request, ticket_id))
     return see_other(way_back(request.scope["path"])[1])
+
+
+def _of_cell(
+    store: Store, known: Sequence[Course], ecgi: str | None, category: str, at: datetime
+) -> Iterator[Course]:
+    """Add KPIs of the category at the ticket's cell where the checks read fewer than are worth a look."""
+    kpis = catalogue()
+    drawn, wanted = {one.kpi_id for one in known}, LEAST - len(known)
+    for kpi in map(kpis.kpi, kpis.cell_ids) if ecgi else ():
+        if wanted <= 0:
+            return
+        if category in kpi.categories and alarm_limits(kpi) and kpi.id not in drawn and not kpi.of:
+            course = course_of(store, kpis, kpi.id, str(ecgi), at)
+            if course is not None:
+                wanted -= 1
+                yield course
 
 
 def offered(state: State, incident: str | None) -> list[State]:

@@ -194,6 +194,9 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "error": ("This did not work", "操作未成功"),
     "hint": ("Hint", "提示"),
     "to_queue": ("To the tickets", "返回工单队列"),
+    "on_page": ("On this page", "本页内容"),
+    "dispatch_now": ("Dispatch to", "派往"),
+    "incident": ("Incident", "聚类事件"),
     "kept_text": ("What you typed", "您填写的内容"),
     "last_change": ("Last change", "最近变更"),
     "select_first": ("Select the tickets to dispatch first.", "请先勾选要派单的工单。"),
@@ -370,7 +373,7 @@ def moment(at: object) -> str:
 
 
 def span(due: datetime | None, now: datetime, lang: str) -> str:
-    """Write how long until a moment, or how late it is: hours and minutes, from two days on days and hours."""
+    """Write how long until a moment, or how late it is; from two days on in days and hours."""
     if due is None:
         return "–"
     minutes = int(abs((due - now).total_seconds()) // 60)
