@@ -13,7 +13,7 @@ import polars as pl
 from collectors.kpi.catalogue import Catalogue
 from collectors.kpi.worst import columns_needed, worst_cells
 from collectors.store import Store
-from dashboards.alerting.rules import Alert, kpi_alerts
+from dashboards.alerting.rules import Alert, kpi_alerts, reading
 
 WATCHED = ("erab_drop_ratio_qci1_cell", "erab_setup_success_ratio_qci1", "rrc_connection_setup_success_ratio")
 MOST = 3
@@ -77,7 +77,9 @@ class Watch:
     ) -> dict[str, Any]:
         told = rule.rule(self.web)
         began = self.firing[rule.name, cell] if fires else self.firing.pop((rule.name, cell))
-        words = {"{{ $labels.entity }}": cell, "{{ $value }}": f"{value:.3g}" if value is not None else "–"}
+        kpi = self.catalogue.kpi(rule.labels["kpi"])
+        read = f"{value:.3g} {kpi.unit}" if value is not None else "–"
+        words = {"{{ $labels.entity }}": cell, reading(kpi): read}
         labels = {"alertname": rule.name, **told["labels"], "entity": cell, "ecgi": cell}
         return {
             "status": "firing" if fires else "resolved",

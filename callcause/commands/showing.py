@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from callcause.commands import diagnosing
+from callcause.commands.narrow import ByWidth, Entry, labelled
 from callcause.commands.ticket_source import Shown, of_results, of_service, queue_of_service, results_of
 from callcause.terminal import out, progress
 from callcause.web import words
@@ -29,6 +30,8 @@ COLOURS = {
     "MISS": "green",
     "NO_DATA": "yellow",
 }
+LIFE = {"priority": "priority", "state": "state", "reply_due": "reply_due_at", "holder": "holder"}
+"""Columns of a list of tickets that only a service knows, and where they stand in its answer."""
 BAR = 24
 QUESTIONS = 3
 
@@ -134,54 +137,70 @@ def _facts(shown: Shown, lang: str) -> Table:
 
 def _causes(causes: Sequence[Mapping[str, Any]], runbooks: Runbooks, lang: str) -> RenderableType:
     table = _table("probability", "cause", "department", "for", "against", lang=lang)
+    entries: list[Entry] = []
     for cause in causes:
         share = cause["probability"]
         bar = ProgressBar(total=1.0, completed=share, width=BAR) if out.is_terminal else Text("")
         about = Text(_cause(runbooks, cause["id"], lang), "bold" if cause is causes[0] else "")
+        whom = _department(runbooks, cause["department"], lang)
+        proof = {"for": " ".join(cause["supported_by"]), "against": " ".join(cause["contradicted_by"])}
+        lines = [Text(whom), *(labelled(words.word(key, lang), ids) for key, ids in proof.items() if ids)]
         if cause.get("remedy"):
-            about.append(f"\n{cause['remedy'][lang]}", "dim")
-        table.add_row(
-            Group(Text(words.percent(share)), bar), about, _department(runbooks, cause["department"], lang),
-            " ".join(cause["supported_by"]), " ".join(cause["contradicted_by"]),
-        )  # fmt: skip
+            lines.insert(1, Text(cause["remedy"][lang], "dim"))
+        entries.append(Entry(Text.assemble((f"{words.percent(share)} ", "bold"), about), lines))
+        if cause.get("remedy"):
+            about = about.copy().append(f"\n{cause['remedy'][lang]}", "dim")
+        table.add_row(Group(Text(words.percent(share)), bar), about, whom, *proof.values())
     rest = max(0.0, 1.0 - sum(cause["probability"] for cause in causes))
     tail = [Text(f"{words.percent(rest)} {words.word('rest', lang)}", "dim")]
     if causes[0].get("would_change_if"):
         tail.append(Text(f"{words.word('change', lang)}: {causes[0]['would_change_if']}", "dim"))
-    return Group(_title("ranked", lang), table, *tail)
+    return Group(_title("ranked", lang), ByWidth(table, entries), *tail)
 
 
 def _missing(missing: Sequence[Mapping[str, Any]], lang: str) -> RenderableType:
     table = _table("need", "decides", "how", lang=lang)
+    entries = []
     for item in missing:
-        table.add_row(item["need"], ", ".join(item["would_decide"]), item["how"])
-    return Group(_title("missing", lang), table)
+        decides = ", ".join(item["would_decide"])
+        table.add_row(item["need"], decides, item["how"])
+        lines = (Text(item["how"]), labelled(words.word("decides", lang), decides))
+        entries.append(Entry(Text(item["need"], "bold"), lines))
+    return Group(_title("missing", lang), ByWidth(table, entries))
 
 
 def _walk(checks: Sequence[Mapping[str, Any]], runbooks: Runbooks, lang: str) -> RenderableType:
     table = _table("check", "outcome", "reading", "threshold", "baseline", "entity", lang=lang)
+    entries = []
     for check in checks:
         if check["outcome"] == "NOT_APPLICABLE":
             continue
         known = runbooks.checks.get(check["id"])
         asked = f"{check['id']} {known.question.in_language(lang)}" if known else check["id"]
-        unit = check.get("unit") or "-"
-        reading = words.value(check["reading"], lang) + (
-            f" {unit}" if isinstance(check["reading"], float) and unit != "-" else ""
-        )
-        where = " ".join(part for part in (check.get("at"), check.get("reason")) if part)
         outcome = Text(words.kind("outcome", check["outcome"], lang), COLOURS.get(check["outcome"], ""))
-        table.add_row(
-            asked, outcome, reading,
-            words.value(check["threshold"], lang), words.value(check["baseline"], lang), where,
-        )  # fmt: skip
+        told = _told(check, lang)
+        table.add_row(asked, outcome, *told.values())
+        lines = [labelled(words.word(key, lang), text) for key, text in told.items() if text not in ("", "–")]
+        entries.append(Entry(Text.assemble(outcome, " ", asked), [Text("; ").join(lines)] if lines else []))
     skipped = [check["id"] for check in checks if check["outcome"] == "NOT_APPLICABLE"]
     tail = (
         [Text(f"{words.kind('outcome', 'NOT_APPLICABLE', lang)}: {', '.join(skipped)}", "dim")]
         if skipped
         else []
     )
-    return Group(_title("walk", lang), table, *tail)
+    return Group(_title("walk", lang), ByWidth(table, entries), *tail)
+
+
+def _told(check: Mapping[str, Any], lang: str) -> dict[str, str]:
+    """Write what a check read, and against what, by the column that it stands in."""
+    unit = check.get("unit") or "-"
+    named = isinstance(check["reading"], float) and unit != "-"
+    return {
+        "reading": words.value(check["reading"], lang) + (f" {unit}" if named else ""),
+        "threshold": words.value(check["threshold"], lang),
+        "baseline": words.value(check["baseline"], lang),
+        "entity": " ".join(part for part in (check.get("at"), check.get("reason")) if part),
+    }
 
 
 def _questions(questions: Mapping[str, Any], lang: str) -> RenderableType:
@@ -194,36 +213,50 @@ def _questions(questions: Mapping[str, Any], lang: str) -> RenderableType:
 
 def _history(events: Sequence[Mapping[str, Any]], runbooks: Runbooks, lang: str) -> RenderableType:
     table = _table("at", "who", "state", "why", lang=lang)
+    entries = []
     for event in events:
         why = event["why"] + (
             f" → {_department(runbooks, event['department'], lang)}" if event.get("department") else ""
         )
-        table.add_row(_moment(event["at"]), event["who"], words.kind("state", event["to"], lang), why)
-    return Group(_title("history", lang), table)
+        state, at = words.kind("state", event["to"], lang), _moment(event["at"])
+        table.add_row(at, event["who"], state, why)
+        entries.append(Entry(Text.assemble((state, "bold"), f"  {at} · {event['who']}"), [Text(why)]))
+    return Group(_title("history", lang), ByWidth(table, entries))
 
 
 def _listing(rows: Sequence[Mapping[str, Any]], runbooks: Runbooks, lang: str) -> RenderableType:
-    names = [
-        name for name in ("priority", "state", "holder", "reply_due") if any(row.get(name) for row in rows)
-    ]
+    names = [name for name in LIFE if any(row.get(LIFE[name]) for row in rows)]
     table = _table("ticket", *names, "category", "verdict", "cause", lang=lang)
+    entries = []
     now = datetime.now(UTC)
     for row in rows:
-        due = row.get("reply_due_at")
-        shown = {
-            "priority": row.get("priority"),
-            "state": words.kind("state", row.get("state"), lang),
-            "holder": _department(runbooks, row.get("holder") or "–", lang),
-            "reply_due": words.span(datetime.fromisoformat(due), now, lang) if due else "–",
-        }
-        verdict = row.get("verdict") or ""
-        table.add_row(
-            row["id"], *(str(shown[name] or "–") for name in names),
-            words.kind("category", row.get("category"), lang),
-            Text(words.kind("verdict", verdict, lang), COLOURS.get(verdict, "")),
-            _cause(runbooks, row.get("top_cause"), lang),
-        )  # fmt: skip
-    return table if rows else Text(words.word("none", lang))
+        given = {name: _lived(name, row.get(LIFE[name]), runbooks, lang, now) for name in names}
+        verdict = Text(words.kind("verdict", row.get("verdict"), lang), _colour(row.get("verdict")))
+        category = words.kind("category", row.get("category"), lang)
+        cause = _cause(runbooks, row.get("top_cause"), lang)
+        table.add_row(row["id"], *given.values(), category, verdict, cause)
+        holder = given.pop("holder", Text())
+        about = Text(f"{category}: {cause}") + (Text(f" → {holder}") if holder else Text())
+        head = Text("  ").join([Text(row["id"], "bold"), *given.values(), verdict])
+        entries.append(Entry(head, [about]))
+    return ByWidth(table, entries) if rows else Text(words.word("none", lang))
+
+
+def _lived(name: str, value: Any, runbooks: Runbooks, lang: str, now: datetime) -> Text:
+    """Write one column of a ticket's life; what is past its clock is red."""
+    match name:
+        case "state":
+            return Text(words.kind("state", value, lang))
+        case "holder":
+            return Text(_department(runbooks, value or "–", lang))
+        case "reply_due":
+            due = datetime.fromisoformat(value) if value else None
+            return Text(words.span(due, now, lang), "red" if due and due < now else "")
+    return Text(str(value or "–"))
+
+
+def _colour(verdict: str | None) -> str:
+    return COLOURS.get(verdict or "", "")
 
 
 def _row_of(result: Mapping[str, Any]) -> dict[str, Any]:

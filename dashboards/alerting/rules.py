@@ -14,7 +14,7 @@ import yaml
 from collectors.kpi.catalogue import Catalogue
 from collectors.kpi.model import Kpi
 from dashboards.exposition.survey import alarm_limits, limited
-from dashboards.exposition.units import limit_family, value_family
+from dashboards.exposition.units import exposed_unit, limit_family, value_family
 from dashboards.grafana.spec import Title
 
 Severity = Literal["critical", "warning", "info"]
@@ -114,7 +114,7 @@ def _beyond(kpi: Kpi) -> Alert:
     z = {"up": f"<= -{Z_LIMIT}", "down": f">= {Z_LIMIT}"}.get(kpi.better)
     drift = f'callcause_kpi_robust_z{{kpi="{kpi.id}"}}'
     judged = f"{drift} {z}" if z else f"abs({drift}) >= {Z_LIMIT}"
-    limits = ", ".join(f"{x.op}{x.limit:g} {kpi.unit}" for x in alarm_limits(kpi))
+    limits = ", ".join(f"{x.op} {x.limit:g} {kpi.unit}" for x in alarm_limits(kpi))
     name_en, name_zh = kpi.name.en, kpi.name.zh
     return Alert(
         f"Callcause{camel(kpi.id)}",
@@ -123,14 +123,21 @@ def _beyond(kpi: Kpi) -> Alert:
         _department(kpi),
         Title(f"{name_en} of {{{{ $labels.entity }}}} is bad", f"{{{{ $labels.entity }}}} 的{name_zh}异常"),
         Title(
-            f"{{{{ $value }}}} is beyond the limit ({limits}) and the baseline of the same hour of week.",
-            f"当前值 {{{{ $value }}}}，超出门限（{limits}），且偏离同期基线。",
+            f"{reading(kpi)} is beyond the limit ({limits}) and the baseline of the same hour of week.",
+            f"当前值 {reading(kpi)}，超出门限（{limits}），且偏离同期基线。",
         ),
         kpi.categories[0],
         hold="5m",
         scope=kpi.scope,
         labels={"kpi": kpi.id, "category": kpi.categories[0]},
     )
+
+
+def reading(kpi: Kpi) -> str:
+    """Return the template that writes the value of a KPI with its unit, to be read beside its limit."""
+    suffix = exposed_unit(kpi.unit).suffix
+    written = {"ratio": "humanizePercentage", "seconds": "humanizeDuration"}.get(suffix)
+    return f"{{{{ $value | {written} }}}}" if written else f"{{{{ $value | humanize }}}} {kpi.unit}"
 
 
 def _lasting(kpi: Kpi) -> Alert:
@@ -200,7 +207,7 @@ def _many_complaints() -> list[Alert]:
             ),
             Title(
                 "The complaint volume is above base value, coefficient and protection value.",
-                "投诉量超过基数值、系数与保护值之合。",
+                "投诉量超过基数值、系数与保护值之和。",
             ),
             "all",
             scope="network",
@@ -235,8 +242,8 @@ def _late_or_wrong() -> list[Alert]:
                 "{{ $labels.category }} 类概率校准漂移",
             ),
             Title(
-                "The calibration error over closed tickets is {{ $value }}.",
-                "已归档工单的校准误差为 {{ $value }}。",
+                "The calibration error over closed tickets is {{ $value | humanizePercentage }}.",
+                "已归档工单的校准误差为 {{ $value | humanizePercentage }}。",
             ),
             "all",
             hold="1h",
@@ -289,8 +296,8 @@ def _behind() -> list[Alert]:
             OPERATION,
             Title("KPIs lag behind", "指标入库延迟"),
             Title(
-                "The newest {{ $labels.kind }} row is {{ $value }} seconds old.",
-                "最新 {{ $labels.kind }} 数据距今 {{ $value }} 秒。",
+                "The newest {{ $labels.kind }} row is {{ $value | humanizeDuration }} old.",
+                "最新 {{ $labels.kind }} 数据距今 {{ $value | humanizeDuration }}。",
             ),
             "all",
             hold="15m",

@@ -122,7 +122,7 @@ def _about(kpi: Kpi) -> Title:
     """Tell id, unit, limit with its origin, and the fewest samples of a KPI."""
     limits = alarm_limits(kpi)
     told = ", ".join(f"{one.op} {one.limit:g} {kpi.unit}" for one in limits)
-    en, zh = [f"{kpi.id} ({kpi.unit})"], [f"{kpi.id}（{kpi.unit}）"]
+    en, zh = [f"KPI {kpi.id} in {kpi.unit}"], [f"指标{kpi.id}，单位{kpi.unit}"]
     if limits:
         en.append(f"alarm where {told} ({kpi.limit_origin})")
         zh.append(f"告警门限：{told}（{kpi.limit_origin}）")

@@ -152,8 +152,8 @@ def _difference(there: Mapping[str, Any], board: Mapping[str, Any]) -> str:
     lines += [f"+ panel {title}" for title in after if title not in before]
     lines += [f"~ panel {title}" for title in after if before.get(title, after[title]) != after[title]]
     if there:
-        texts = (_text(x).splitlines() for x in (there, board))
-        lines += difflib.unified_diff(*texts, "grafana", "callcause", lineterm="", n=1)
+        was, is_now = (_text(x).splitlines() for x in (there, board))
+        lines += difflib.unified_diff(was, is_now, "grafana", "callcause", lineterm="", n=1)
     return "\n".join(lines)
 
 

@@ -15,10 +15,11 @@ from presence import absent
 from collectors.kpi.catalogue import load_catalogue
 from collectors.kpi.model import Kpi
 from dashboards.alerting.alertmanager import alertmanager_config
-from dashboards.alerting.rules import Alert, alerts, camel, kpi_alerts, rule_file
+from dashboards.alerting.rules import Alert, alerts, camel, kpi_alerts, reading, rule_file
 from dashboards.exposition.families import FAMILIES
 from dashboards.exposition.survey import alarm_limits, limited
 from dashboards.exposition.units import exposed_unit, limit_family, value_family
+from runbooks.loader import load_runbooks
 
 CATALOGUE = load_catalogue()
 ALERTS = {alert.name: alert for alert in alerts(CATALOGUE)}
@@ -186,9 +187,49 @@ def test_an_alert_has_all_that_on_call_needs(name: str) -> None:
     assert {"severity", "department", "scope"} <= set(rule["labels"])
     assert all(rule["labels"].values())
     notes = rule["annotations"]
-    assert re.search("[\u4e00-\u9fff]", notes["summary_zh"] + notes["description_zh"])
-    assert notes["summary"]
+    for name_of_note in ("summary", "description"):
+        assert re.search("[a-z]{3}", notes[name_of_note])
+        assert re.search("[\u4e00-\u9fff]", notes[f"{name_of_note}_zh"])
     assert notes["runbook_url"].startswith("http://callcause.example/ui/runbooks/")
+    assert notes["runbook_url"].rpartition("/")[2] in {*load_runbooks().by_category, "all"}
+
+
+def test_the_value_of_an_alert_is_written_in_the_unit_of_its_limit(tmp_path: Path) -> None:
+    share, delay = (
+        CATALOGUE.kpi("erab_drop_ratio_qci1_cell"),
+        next(k for k in limited(CATALOGUE) if k.unit == "ms"),
+    )
+    (tmp_path / "rules.yaml").write_text(rule_file(CATALOGUE), encoding="utf-8")
+    tests = []
+    for kpi, value, written in ((share, 0.0523, "5.23%"), (delay, 30.0, "30s")):
+        alert = ALERTS[f"Callcause{camel(kpi.id)}"]
+        series = kpi_series(kpi, beyond=True)
+        series[f'{value_family(kpi.unit)}{{kpi="{kpi.id}", {PLACE}}}'] = f"{value}x90"
+        notes = alert.rule("http://127.0.0.1:8470")["annotations"]
+        filled = {
+            name: text.replace("{{ $labels.entity }}", "E1").replace(reading(kpi), written)
+            for name, text in notes.items()
+        }
+        assert "{{" not in "".join(filled.values())
+        labels = {**alert.rule("")["labels"], "entity": "E1", "region": "R1"}
+        tests.append(
+            {
+                "interval": "5m",
+                "input_series": [{"series": name, "values": values} for name, values in series.items()],
+                "alert_rule_test": [
+                    {
+                        "eval_time": "30m",
+                        "alertname": alert.name,
+                        "exp_alerts": [{"exp_labels": labels, "exp_annotations": filled}],
+                    }
+                ],
+            }
+        )
+    content = {"rule_files": ["rules.yaml"], "evaluation_interval": "5m", "tests": tests}
+    (tmp_path / "tests.yaml").write_text(yaml.safe_dump(content, width=1000), encoding="utf-8")
+    command = [tool("promtool"), "test", "rules", "tests.yaml"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=240)
+    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
 
 
 def test_departments_are_those_of_the_cause_catalogue() -> None:

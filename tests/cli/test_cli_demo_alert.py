@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -78,6 +79,7 @@ def test_the_worst_cells_of_a_rule_come_as_one_delivery_that_the_webhook_takes(
         assert alert.ended_at is None
         assert alert.labels["entity"] in alert.annotations["summary"]
         assert "{{" not in "".join(alert.annotations.values())
+        assert re.match(r"[\d.]+ % is beyond the limit", alert.annotations["description"])
         assert alert.annotations["runbook_url"] == "http://127.0.0.1:8470/ui/runbooks/drop"
 
 

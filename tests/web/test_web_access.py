@@ -10,11 +10,14 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from web.conftest import NUMBER, wait_until
+from waiting import wait_until
+from web.conftest import NUMBER
 
+from callcause.loop.life import State, next_states
 from callcause.service.authentication import Principal
 from callcause.service.settings import Role
 from callcause.web.session import LASTS_S, Seal
+from callcause.web.ticket import offered
 
 Browse = Callable[..., Any]
 WHO = Principal("desk", Role.engineer)
@@ -139,9 +142,56 @@ def test_a_ticket_is_dispatched_by_hand_and_an_old_version_refused(browse: Brows
     done = browser.submit("/ui/step/T-step", "/ui/tickets/T-step", **step)
     assert (done.status_code, done.url.path) == (200, "/ui/tickets/T-step")
     assert "RAN optimisation" in done.text
-    assert browser.submit("/ui/step/T-step", "/ui/tickets/T-step", **step).status_code == 409
+    late = browser.submit("/ui/step/T-step", "/ui/tickets/T-step", **{**step, "why": "I saw it <too>"})
+    assert late.status_code == 409
+    assert 'value="I saw it &lt;too&gt;"' in late.text, "what was typed stands in the form"
+    assert re.search(r'role="alert".*Somebody else was quicker.*Last change: desk', late.text, re.DOTALL)
+    fresh = re.search(r'name="version" value="(\d+)"', late.text)
+    assert fresh
+    assert fresh[1] != found[1], "the form may be sent once more"
     skipped = {"to": "closed", "version": ""}
     assert browser.submit("/ui/step/T-step", "/ui/tickets/T-step", **skipped).status_code == 409
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "needs a reason"), ("zh", "须填写原因说明")])
+def test_a_step_that_a_rule_forbids_comes_back_filled_in_and_explained(
+    browse: Browse, site: str, language: str, said: str
+) -> None:
+    name = f"T-rule-{language}"
+    _ticket(site, name)
+    browser = browse("desk")
+    version = re.search(r'name="version" value="(\d+)"', _diagnosed(browser, name))
+    assert version
+    browser.get(f"/ui/switch?language={language}&back=/ui/login")
+    step = {"to": "escalated", "department": "Transport <1>", "version": version[1], "why": ""}
+    refused = browser.submit(f"/ui/step/{name}", f"/ui/tickets/{name}", **step)
+    assert (refused.status_code, said in refused.text) == (409, True)
+    assert 'value="Transport &lt;1&gt;"' in refused.text
+    assert '<option value="escalated" selected>' in refused.text
+    assert 'value="merged"' not in refused.text, "no incident, no merge"
+
+
+def test_a_form_without_its_page_shows_what_was_typed_but_no_identity(browse: Browse) -> None:
+    browser = browse("desk")
+    given = {"why": "antenna <turned>", "msisdn": "8613800000009", "to": "resolved"}
+    lost = browser.submit("/ui/step/T-nowhere", "/ui/new", **given)
+    assert lost.status_code == 404
+    assert "antenna &lt;turned&gt;" in lost.text
+    assert "8613800000009" not in lost.text
+    assert 'href="/ui/tickets/T-nowhere"' in lost.text
+
+
+def test_the_usual_next_step_is_offered_first() -> None:
+    first = {state: offered(state, None)[0] for state in State if offered(state, None)}
+    assert first[State.DIAGNOSED] is State.DISPATCHED
+    assert first[State.DISPATCHED] is State.ACCEPTED
+    assert first[State.IN_PROGRESS] is State.RESOLVED
+    assert first[State.CALLED_BACK] is State.CLOSED
+    assert first[State.REOPENED] is State.DISPATCHED
+    assert first[State.ESCALATED] is State.ACCEPTED
+    for state in State:
+        assert set(offered(state, "INC-1")) == set(next_states(state))
+        assert State.MERGED not in offered(state, None)
 
 
 def test_a_cause_that_does_not_exist_or_is_not_told_is_refused_with_the_way_on(
@@ -193,7 +243,14 @@ def test_many_tickets_are_dispatched_together_each_for_itself(browse: Browse, si
     assert "Dispatched: 1. Refused: 0." in answer.text, answer.text[1500:3500]
     again = browser.submit("/ui/tickets", "/ui/tickets", ticket=found[1])
     assert "Dispatched: 0. Refused: 1." in again.text
-    assert browser.submit("/ui/tickets", "/ui/tickets").status_code == 422
+    here = "/ui/tickets?category=drop&text=T-many&done=9"
+    nothing = browser.submit("/ui/tickets", "/ui/tickets", back=here)
+    assert dict(nothing.url.params) == {"category": "drop", "text": "T-many", "nothing": "1"}
+    assert "Select the tickets to dispatch first." in nothing.text
+    assert (
+        browser.submit("/ui/tickets", "/ui/tickets", ticket=found[1], back=here).url.params["text"]
+        == "T-many"
+    )
     assert browser.submit("/ui/tickets", "/ui/tickets", ticket="no version").status_code == 422
 
 

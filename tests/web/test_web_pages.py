@@ -13,6 +13,10 @@ from web.conftest import GRAFANA
 
 from callcause.web.board import board_url
 from callcause.web.page import POLICY
+from collectors.kpi.catalogue import load_catalogue
+from dashboards.alerting.rules import rule_file
+from dashboards.grafana.boards import all_boards
+from dashboards.grafana.document import document
 
 Browse = Callable[..., httpx.Client]
 PAGES = (
@@ -54,8 +58,8 @@ def test_a_ticket_shows_its_diagnosis_with_hostile_words_as_text(browse: Browse,
     assert page.status_code == 200
     for part in (
         "drop",
-        "<h2>Ranked causes",
-        "<h2>Message ladder",
+        "Ranked causes</h2>",
+        "Message ladder</h2>",
         "Questions for the customer",
         "Dear customer",
     ):
@@ -76,10 +80,64 @@ def test_no_page_holds_a_number_or_its_pseudonym(browse: Browse, complaint: str,
         assert not re.search(r"86138\d{8}|4600012345\d+", shown), path
 
 
-def test_a_ticket_lists_the_courses_of_the_kpis_behind_its_checks(browse: Browse, complaint: str) -> None:
-    cell = browse("desk").get("/ui/cells/460-00-345014-3?at=2024-03-06T09:30:00Z").text
-    assert '<svg class="course"' in cell
-    assert '<line class="mark"' in cell
+def test_a_ticket_and_its_cell_draw_the_kpis_behind_the_checks_with_band_and_mark(
+    browse: Browse, complaint: str
+) -> None:
+    browser = browse("desk")
+    for path in ("/ui/cells/460-00-345014-3?at=2024-03-06T09:30:00Z", f"/ui/tickets/{quote(complaint)}"):
+        page = browser.get(path).text
+        assert '<svg class="course"' in page, path
+        assert '<line class="mark"' in page, path
+
+
+def test_the_parts_of_a_ticket_are_one_link_away(browse: Browse, complaint: str) -> None:
+    page = browse("desk").get(f"/ui/tickets/{quote(complaint)}").text
+    [jump] = re.findall(r'<nav class="jump".*?</nav>', page)
+    parts = re.findall(r'href="#([\w-]+)"', jump)
+    assert {"part-ranked", "part-evidence", "part-ladder", "part-walk", "part-steps", "part-reply"} <= set(
+        parts
+    )
+    for part in parts:
+        assert page.count(f'id="{part}"') == 1, part
+
+
+def _opened(url: str, cause: str) -> str:
+    """Fill a link of a board in as Grafana does."""
+    given = {
+        "web": "", "__value.time": "1709715600000", "__to": "1709715600000", "cell": "460-00-345014-3",
+        "entity": "460-00-345014-3", "cause": cause, "kpi": "erab_drop_ratio_qci1_cell",
+        "department": "RAN optimisation", "state": "diagnosed", "runbook": "drop",
+    }  # fmt: skip
+
+    def value(found: re.Match[str]) -> str:
+        return given[found[1].removeprefix("__field.labels.").removeprefix("__data.fields.")]
+
+    return re.sub(r"\$\{?([\w.]+)\}?", value, url)
+
+
+def test_every_link_of_a_board_and_every_runbook_of_an_alert_opens_a_page(
+    browse: Browse, complaint: str
+) -> None:
+    boards = [document(board) for board in all_boards(load_catalogue())]
+    links = [
+        link["url"]
+        for board in boards
+        for link in (
+            *board["links"],
+            *(
+                one
+                for p in board["panels"]
+                for one in p.get("fieldConfig", {}).get("defaults", {}).get("links", [])
+            ),
+        )
+        if link.get("url")
+    ]
+    found = {_opened(url, "drop-weak-coverage") for url in links if "ticket}" not in url}
+    found |= {f"/ui/tickets/{quote(complaint)}" for url in links if "ticket}" in url}
+    found |= set(re.findall(r"runbook_url: http://x(\S+)", rule_file(load_catalogue(), "http://x")))
+    assert len(found) > 15
+    browser = browse("desk")
+    assert {path: browser.get(path).status_code for path in found} == dict.fromkeys(found, 200)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from callcause.commands.showing import parts
+from callcause.commands.showing import _listing, parts
 from callcause.commands.ticket_source import of_results, of_service, queue_of_service
 from callcause_error import CallcauseError, UsageError
 from runbooks.loader import load_runbooks
@@ -63,7 +63,7 @@ def test_the_terminal_shows_what_the_page_shows(
     browser.get(f"/ui/switch?language={lang}&back=/ui/login")
     page = browser.get(f"/ui/tickets/{quote(complaint)}").text
     told = _printed(of_service(site, complaint), lang, 400)
-    headings = re.findall(r"<h2>([^<]+)</h2>", page)
+    headings = re.findall(r"<h2[^>]*>([^<]+)</h2>", page)
     charts = {
         "Next step",
         "下一步",
@@ -88,6 +88,46 @@ def test_no_line_is_wider_than_the_terminal(results: Path, complaint: str, width
         told = _printed(of_results(results, complaint), lang, width, colours=True)
         plain = re.sub(r"\x1b\[[0-9;]*m", "", told)
         assert all(cell_len(line) <= width for line in plain.splitlines())
+
+
+ROWS = [
+    {
+        "id": f"VT-202403-{n:06d}", "priority": "P2", "state": "in_progress", "holder": "RAN maintenance",
+        "reply_due_at": due, "category": "access", "verdict": "no_fault", "top_cause": cause,
+    }
+    for n, (cause, due) in enumerate(
+        [
+            ("acc-licence-or-gbr-limit", "2024-03-06T09:00:00+00:00"),
+            ("csfb-no-fast-return", "2999-01-01T00:00:00+00:00"),
+        ]
+    )
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_a_list_of_tickets_fits_any_terminal_with_whole_ids_and_its_clocks(width: int, lang: str) -> None:
+    file = io.StringIO()
+    Console(file=file, width=width).print(_listing(ROWS, load_runbooks(), lang))
+    lines = file.getvalue().splitlines()
+    assert all(cell_len(line) <= width for line in lines)
+    for row in ROWS:
+        [line] = [line for line in lines if row["id"] in line]
+        assert ("no network fault" if lang == "en" else "非网络故障").split()[0] in line
+    late = next(line for line in lines if ROWS[0]["id"] in line)
+    assert ("late" if lang == "en" else "超时") in late
+    assert "csfb-no-fast-return" in file.getvalue()
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_a_narrow_terminal_breaks_no_word_of_a_check(results: Path, complaint: str, width: int) -> None:
+    told = _printed(of_results(results, complaint), "en", width)
+    words = {word for check in load_runbooks().checks.values() for word in check.question.en.split()}
+    said = set(told.split())
+    asked = re.search(r"^\w[\w ]* DRP-04 (.+)$", told, re.MULTILINE)
+    assert asked, told
+    assert set(asked[1].split()) <= words
+    assert "DRP-04" in said
 
 
 def test_a_pipe_gets_no_colours_and_a_terminal_does_unless_it_asked_for_none(
