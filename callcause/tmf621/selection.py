@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, false, func, not_, or_, select
 
 from callcause.service.problem import Problem
-from callcause.state.ticket import Ticket
+from callcause.state.ticket import Result, Ticket, TicketEvent
 from callcause.state.trouble_ticket import TroubleTicket
 from callcause.tmf621.status import PENDING, STATUSES, states_of
 from callcause_error import did_you_mean
@@ -32,9 +32,10 @@ _TEXTS: dict[str, Any] = {
     "cause1": Ticket.top_cause,
     "department": Ticket.department,
 }
-_TIMES: dict[str, Any] = {"creationDate": Ticket.taken_in_at}
+_TIMES: dict[str, Any] = {"creationDate": Ticket.taken_in_at, "resolutionDate": Ticket.resolved_at}
+LAST_UPDATE = "lastUpdate"
 _ORDERS: dict[str, Any] = {"creationDate": Ticket.taken_in_at, "id": Ticket.id}
-FILTERS = (*_TEXTS, *_TIMES, "status")
+FILTERS = (*_TEXTS, *_TIMES, LAST_UPDATE, "status")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +96,30 @@ def _condition(name: str, value: str) -> ColumnElement[bool]:
         at = _moment(value, name)
         found: ColumnElement[bool] = getattr(_TIMES[attribute], _COMPARE[compare])(at)
         return found
+    if attribute == LAST_UPDATE and compare in _COMPARE:
+        return _changed(compare, _moment(value, name))
+    if name == LAST_UPDATE:
+        at = _moment(value, name)
+        return and_(_changed("gte", at), _changed("lte", at))
     if name in _TIMES:
         return or_(*(_TIMES[name] == _moment(part, name) for part in value.split(",")))
     if name == "status":
         return or_(*(_status(part) for part in value.split(",")))
     if name in _TEXTS:
-        parts: Sequence[str] = value.split(",")
-        return _TEXTS[name].in_(parts)  # type: ignore[no-any-return]
+        among: ColumnElement[bool] = _TEXTS[name].in_(value.split(","))
+        return among
     raise Problem(400, "this attribute cannot be filtered by", hint=_hint(name))
+
+
+def _changed(compare: str, at: datetime) -> ColumnElement[bool]:
+    """Compare the last of all moments at which a ticket became another."""
+    if compare.startswith("l"):
+        return not_(_changed("gte" if compare == "lt" else "gt", at))
+    after = _COMPARE[compare]
+    event = exists().where(TicketEvent.ticket_id == Ticket.id, getattr(TicketEvent.at, after)(at))
+    result = exists().where(Result.id == Ticket.result_id, getattr(Result.at, after)(at))
+    added = func.coalesce(getattr(TroubleTicket.updated_at, after)(at), false())
+    return or_(getattr(Ticket.taken_in_at, after)(at), added, result, event)
 
 
 def _status(value: str) -> ColumnElement[bool]:
@@ -120,8 +137,7 @@ _ENDED = (*states_of("closed"), *states_of("held"))
 
 def _hint(name: str) -> str:
     return (
-        did_you_mean(name, list(FILTERS))
-        or f"filters: {', '.join(FILTERS)}; creationDate.gt, .gte, .lt, .lte"
+        did_you_mean(name, list(FILTERS)) or f"filters: {', '.join(FILTERS)}; dates with .gt, .gte, .lt, .lte"
     )
 
 
