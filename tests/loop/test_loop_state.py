@@ -345,11 +345,27 @@ def test_a_complaint_long_after_planned_work_is_not_linked_to_it() -> None:
     assert "change" not in found["key"].to_list()
 
 
-def vault(state: Database, monkeypatch: pytest.MonkeyPatch, *numbers: int) -> Vault:
+def vault(state: Database, monkeypatch: pytest.MonkeyPatch, *numbers: int, **more: float) -> Vault:
     for number in numbers:
         monkeypatch.setenv(f"VAULT_{number}", f"{number:02d}" * 32)
     keys = tuple(VaultKey(number=n, secret=Secret(env=f"VAULT_{n}")) for n in numbers)
-    return Vault(state, VaultSettings(enabled=True, keys=keys, request_s=1e-6))
+    return Vault(state, VaultSettings(enabled=True, keys=keys, **({"request_s": 1e-6} | more)))
+
+
+def test_an_approved_number_that_nobody_looked_at_in_time_is_not_shown(
+    state: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = vault(state, monkeypatch, 1, request_s=60.0, show_s=1e-6)
+    sealed = found.sealed([{"msisdn": "8613800000001"}], [{"msisdn": "num_a"}])
+    state.write(lambda s: found.keep(s, sealed))
+    add(state, ticket("T-1"))
+    asked = asyncio.run(found.ask("T-1", "one", "call the customer"))
+    asyncio.run(found.decide(asked["id"], "two", approve=True, why="ok"))
+    with pytest.raises(LoopError, match="expired"):
+        asyncio.run(found.show(asked["id"], "one"))
+    (shown,) = asyncio.run(found.requests(None, 10))
+    assert shown["state"] == "expired"
+    assert state.read(lambda s: s.scalar(select(func.count()).where(AuditRow.action == "vault.show"))) == 0
 
 
 def test_rotation_lets_the_old_key_go(state: Database, monkeypatch: pytest.MonkeyPatch) -> None:
