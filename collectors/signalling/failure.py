@@ -47,13 +47,21 @@ def first_failure(one: Transaction, *, challenge_fails: bool = False) -> Failure
     487 after CANCEL is made by the one who cancelled and is nobody's fault. A node that said 180 or 183 is
     not silent.
     """
+    found: dict[int, Failure | None] = {}
+    # Deepest first and without recursion: a forged message may claim to be forwarded thousands of times.
+    for at in reversed(list(one.walk())):
+        below = [failure for child in at.children if (failure := found[id(child)]) is not None]
+        found[id(at)] = _failure(at, below, challenge_fails)
+    return found[id(one)]
+
+
+def _failure(one: Transaction, below: list[Failure], challenge_fails: bool) -> Failure | None:
+    """Return the failure of a transaction, given those of the transactions that its receiver started."""
     status = one.status
     if status is not None and (status < 400 or (status in CHALLENGES and not challenge_fails)):
         return None
-    below = [first_failure(child, challenge_fails=challenge_fails) for child in one.children]
-    found = [failure for failure in below if failure is not None]
-    if found:
-        return min(found, key=lambda failure: failure.at)
+    if below:
+        return min(below, key=lambda failure: failure.at)
     if status == _CANCELLED or (status is None and one.alive):
         return None
     final = one.final

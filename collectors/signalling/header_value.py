@@ -44,9 +44,13 @@ def _split(text: str, mark: str) -> list[str]:
     return parts
 
 
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+_PARAMETER = re.compile(r';\s*([^\s;=,"<>]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,">]*))')
+
+
 @lru_cache(maxsize=64)
 def _pattern(name: str) -> re.Pattern[str]:
-    return re.compile(rf';\s*{re.escape(name)}\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,">]*))', re.IGNORECASE)
+    return re.compile(rf";\s*{re.escape(name)}\s*=\s*([^\s;,>]*)", re.IGNORECASE)
 
 
 def parameter(value: str, name: str) -> str:
@@ -54,13 +58,19 @@ def parameter(value: str, name: str) -> str:
 
     Parameters inside `<...>` belong to the URI and do not count.
     """
-    after = value.rfind(">")
-    found = _pattern(name).search(value, after + 1)
-    if not found:
-        return ""
-    if found[1] is not None:
-        return re.sub(r"\\(.)", r"\1", found[1])
-    return found[2]
+    if '"' in value:
+        return _beside_quoted(value, name.lower())
+    found = _pattern(name).search(value, value.rfind(">") + 1)
+    return found[1] if found else ""
+
+
+def _beside_quoted(value: str, name: str) -> str:
+    """Read a parameter where quoted text may hold what looks like one, or the end of a URI."""
+    after = _QUOTED.sub(lambda quoted: "x" * len(quoted[0]), value).rfind(">")
+    for found in _PARAMETER.finditer(value, after + 1):
+        if found[1].lower() == name:
+            return found[3] if found[2] is None else re.sub(r"\\(.)", r"\1", found[2])
+    return ""
 
 
 def uri_of(value: str) -> str:
