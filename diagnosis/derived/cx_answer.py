@@ -132,7 +132,7 @@ def _answers(work: Workspace, attempt: Attempt) -> pl.DataFrame:
     return told.select(
         ROW,
         rank=pl.when(bad).then(0).otherwise(GOOD),
-        # Of bad answers the first tells, of good ones the last.
+        # Of bad answers the first tells. Good ones get no time: of them the last tells, which stands first.
         at=pl.when(bad).then("at").otherwise(pl.lit(None)),
         command="command",
         vendor=pl.when(~silent).then("vendor"),
@@ -143,7 +143,7 @@ def _answers(work: Workspace, attempt: Attempt) -> pl.DataFrame:
 
 
 def _of_user(work: Workspace, attempt: Attempt, answers: pl.DataFrame) -> pl.DataFrame:
-    """Answers about this user while the attempt went on, with the id of the `server`."""
+    """Answers about this user while the attempt went on, the last first, with the id of the `server`."""
     keys = (
         {"impi": "registration.impi", "imsi": "registration.imsi"}
         if attempt is REGISTRATION
@@ -160,9 +160,8 @@ def _of_user(work: Workspace, attempt: Attempt, answers: pl.DataFrame) -> pl.Dat
     ).unique([ROW, "id"])
     during = told.filter((pl.col("at") >= pl.col("begin")) & (pl.col("at") <= pl.col("finish")))
     aliases = work.related["aliases"].select(_server="alias", server="node_id")
-    return during.with_columns(node_name(pl.col("server_node")).alias("_server")).join(
-        aliases, on="_server", how="left"
-    )
+    named = during.with_columns(node_name(pl.col("server_node")).alias("_server"))
+    return named.join(aliases, on="_server", how="left").sort(ROW, "at", "id", descending=[False, True, True])
 
 
 def _timeouts(work: Workspace, attempt: Attempt, nodes: pl.DataFrame) -> pl.DataFrame:

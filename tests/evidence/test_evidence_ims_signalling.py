@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -126,6 +127,35 @@ def test_a_bad_answer_of_the_hss_becomes_the_cx_answer_of_the_record(scene: Scen
     assert look["registration.cx_code"] == 3004
     assert look["hss_answer_bad"] is True
     assert look["registration.first_error_node"] == "hss"
+    assert look["serving.hss"] == "H2"
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_of_good_answers_the_last_one_stands_whatever_their_order(
+    scene: Scene, order: tuple[int, ...]
+) -> None:
+    rows = [
+        answer(id="DA-1", command="UAR", vendor=10415, at=at(0.1)),
+        answer(id="DA-2", command="MAR", at=at(0.2)),
+        answer(id="DA-3", command="SAR", code=2002, at=at(0.3), server_node="h1.ims"),
+    ]
+    row = failed(final_status=403)
+    look = scene(REGISTRATION, registration=[row], diameter_answer=[rows[n] for n in order], node=NODES)
+    assert (look["registration.cx_command"], look["registration.cx_code"]) == ("SAR", 2002)
+    assert look["hss_answer_bad"] is False
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_of_bad_answers_the_first_one_stands_whatever_their_order(
+    scene: Scene, order: tuple[int, ...]
+) -> None:
+    rows = [
+        answer(id="DA-1", command="UAR", at=at(0.1)),
+        answer(id="DA-2", command="MAR", code=5012, at=at(0.2)),
+        answer(id="DA-3", command="SAR", code=3002, at=at(0.3), server_node="h1.ims"),
+    ]
+    look = scene(REGISTRATION, registration=[failed()], diameter_answer=[rows[n] for n in order], node=NODES)
+    assert (look["registration.cx_command"], look["registration.cx_code"]) == ("MAR", 5012)
     assert look["serving.hss"] == "H2"
 
 
