@@ -54,7 +54,7 @@ def nodes() -> tuple[NodeSetting, ...]:
 
     named = {"pcscf": PCSCF, "icscf": ICSCF, "scscf": SCSCF}
     return tuple(
-        NodeSetting(name=f"{kind}1.ims.example", type=kind, addresses=(address,))  # type: ignore[arg-type]
+        NodeSetting(name=f"{kind}1.ims.example", type=kind, addresses=(address,))
         for kind, address in named.items()
     )
 

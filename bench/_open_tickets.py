@@ -26,7 +26,7 @@ def fill(database: Database, number: int) -> None:
     rng, now = np.random.default_rng(1), utc_now()
     for start in range(0, number, CHUNK):
         rows = _rows(range(start, min(number, start + CHUNK)), rng, now)
-        database.write(lambda session, rows=rows: session.execute(insert(Ticket), rows))  # type: ignore[misc]
+        database.write(lambda session, rows=rows: session.execute(insert(Ticket), rows))
     # What a server does by itself after such a load.
     word = "ANALYZE" if database.dialect == "sqlite" else "VACUUM (ANALYZE)"
     with database._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:

@@ -245,7 +245,7 @@ def load(
     given: argparse.Namespace,
 ) -> bool:
     """Post tickets at the wanted rate and note what waits; returns whether the backlog grew."""
-    stop, pages = threading.Event(), []  # type: ignore[var-annotated]
+    stop, pages = threading.Event(), []
     reader = threading.Thread(target=_read_meanwhile, args=(str(client.base_url), stop, pages))
     reader.start()
     began, before = time.monotonic(), spent.read()

@@ -87,7 +87,7 @@ def snmpd(folder: Path, numbers: Sequence[int]) -> Iterator[None]:
         for start in range(0, len(numbers), 50):
             running.append(_one_snmpd(folder / f"agent{start}", numbers[start : start + 50]))
         for number in numbers[::50]:
-            await_true(lambda port=number: answers(port), "snmpd")  # type: ignore[misc]
+            await_true(lambda port=number: answers(port), "snmpd")
         yield
     finally:
         for one in running:

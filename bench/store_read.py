@@ -100,12 +100,10 @@ def one_cell(folder: Path, cells: int) -> None:
         ours = median_s(lambda: store.kpis([mine[7]], ids, START, end))
         theirs = median_s(peer)
     verdict = "reached" if ours * 1000 < CELL_LIMIT_MS else "NOT reached"
-    print(
-        f"one cell, {len(ids)} KPIs, {answer.height} periods, shard of {len(mine)} cells: {ours * 1000:.1f} ms"  # noqa: E501
-    )
-    print(
-        f"  peer, a file an hour with these {len(mine)} cells: {theirs * 1000:.0f} ms, ratio {theirs / ours:.0f}"  # noqa: E501
-    )
+    asked = f"one cell, {len(ids)} KPIs, {answer.height} periods, shard of {len(mine)} cells"
+    print(f"{asked}: {ours * 1000:.1f} ms")
+    peers = f"peer, a file an hour with these {len(mine)} cells"
+    print(f"  {peers}: {theirs * 1000:.0f} ms, ratio {theirs / ours:.0f}")
     print(f"  limit {CELL_LIMIT_MS:.0f} ms: {verdict}")
 
 
@@ -140,12 +138,14 @@ def moments(folder: Path, cells: int, count: int) -> None:
             made.files.append(write(store.aside, HOURLY, shard, hourly_rows(mine, ids, number)))
         store.commit(made)
         at = START + timedelta(days=DAYS)
-        seconds = random.integers(1, 6 * 86400, count)
-        keys = pl.DataFrame({
-            "row": np.arange(count),
-            "entity": np.array(names(cells))[random.integers(0, cells, count)],
-            "at": pl.Series([at] * count).cast(pl.Datetime("us", "UTC")) - pl.Series(seconds * 1_000_000).cast(pl.Duration("us")),  # noqa: E501
-        })  # fmt: skip
+        before = pl.Series(random.integers(1, 6 * 86400, count) * 1_000_000).cast(pl.Duration("us"))
+        keys = pl.DataFrame(
+            {
+                "row": np.arange(count),
+                "entity": np.array(names(cells))[random.integers(0, cells, count)],
+                "at": pl.Series([at] * count).cast(pl.Datetime("us", "UTC")) - before,
+            }
+        )
 
         def peer() -> int:
             hours = keys.select("entity", pl.col("at").dt.truncate("1h").alias("period_start"))
@@ -159,13 +159,11 @@ def moments(folder: Path, cells: int, count: int) -> None:
         spent = statistics.median(_seconds(lambda: store.kpi_at(keys, ids)) for _ in range(5))
         theirs = statistics.median(_seconds(peer) for _ in range(5))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    print(
-        f"{count} moments x {len(ids)} KPIs with baselines, {cells} cells, 4 weeks: {spent:.2f} s, peak {peak:.2f} GB"  # noqa: E501
-    )
+    asked = f"{count} moments x {len(ids)} KPIs with baselines, {cells} cells, 4 weeks"
+    print(f"{asked}: {spent:.2f} s, peak {peak:.2f} GB")
     print(f"  peer, one join of the same rows without baselines: {theirs:.2f} s, ratio {theirs / spent:.1f}")
-    print(
-        f"  limit {MOMENTS_LIMIT_S:.0f} s for the whole diagnosis: {'reached' if spent < MOMENTS_LIMIT_S else 'NOT reached'}"  # noqa: E501
-    )
+    verdict = "reached" if spent < MOMENTS_LIMIT_S else "NOT reached"
+    print(f"  limit {MOMENTS_LIMIT_S:.0f} s for the whole diagnosis: {verdict}")
 
 
 def _seconds(work: Callable[[], object]) -> float:

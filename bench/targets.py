@@ -86,7 +86,7 @@ async def run(chosen: SnmpSettings, root: Path, seconds: float) -> tuple[Watched
     health = Health()
     schedule = Schedule(sink, Silent(), health)
     collector = Watched(chosen)
-    collector.began = time.monotonic()  # type: ignore[attr-defined]
+    collector.began = time.monotonic()
     schedule.add(collector)
     spent = time.process_time()
     schedule.start()
@@ -99,7 +99,7 @@ async def run(chosen: SnmpSettings, root: Path, seconds: float) -> tuple[Watched
 
 def lateness(collector: Watched) -> tuple[np.ndarray, int]:
     """Seconds from due to handed over, of the runs of good targets; and how many of them failed."""
-    began, interval_s = collector.began, collector.settings.interval_s  # type: ignore[attr-defined]
+    began, interval_s = collector.began, collector.settings.interval_s
     place = {target: number for number, target in enumerate(collector.targets())}
     late, failed = [], 0
     for target, start, end, good in collector.runs:

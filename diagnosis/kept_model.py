@@ -102,7 +102,7 @@ def _write(path: Path, model: Learned) -> None:
                 np.savez(aside, **{name: getattr(model, name) for name in Learned.__slots__})
                 aside.close()
                 Path(aside.name).replace(path)
-            except BaseException:
+            except BaseException:  # whatever ends it, no half file stays
                 Path(aside.name).unlink(missing_ok=True)
                 raise
     except OSError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from collectors.kpi.catalogue import load_catalogue
 from diagnosis.conditions import Limits
 from diagnosis.outcome import HIT, MISS, NO_DATA, NOT_APPLICABLE, STATE_NAMES, Entry, Plan
 from diagnosis.row import Row
@@ -77,11 +78,17 @@ class CheckReader:
             return _empty("")
         name = term.name
         if name not in self._names:
-            self._names[name] = (f"{name}__base", f"{name}__n", f"at:{name}", f"why:{name}")
-        base, samples, at, why = self._names[name]
+            self._names[name] = (
+                f"{name}__base",
+                f"{name}__n",
+                f"at:{name}",
+                f"why:{name}",
+                _unit_of_kpi(name),
+            )
+        base, samples, at, why, unit = self._names[name]
         return {
             "reading": row.written(name),
-            "unit": entry.unit,
+            "unit": unit or entry.unit,
             "threshold": entry.threshold(term, row),
             "baseline": row.written(base),
             "samples": row.written(samples),
@@ -121,10 +128,16 @@ def _is_false(term: Comparison, value: object) -> bool:
     if value is None:
         return False
     if term.op in ORDERING:
-        return not term.holds(float(value))  # type: ignore[arg-type]
+        return not term.holds(float(value))  # type: ignore[arg-type]  # lint lets only numbers be ordered
     comparable = float(value) if isinstance(value, int) and not isinstance(value, bool) else value
     found = any(comparable == wanted for wanted in term.values)
     return found if term.op in ("!=", "not in") else not found
+
+
+def _unit_of_kpi(name: str) -> str:
+    """Return the unit of a KPI, which may be another than that of its condition; empty for other values."""
+    catalogue = load_catalogue()
+    return catalogue.kpi(name).unit if name in catalogue else ""
 
 
 def _why_not(plan: Plan, entry: Entry) -> str:

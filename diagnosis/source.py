@@ -76,7 +76,7 @@ class Kept:
         now = version(*kinds)
         if name not in self._made or self._made[name][0] != now:
             self._made[name] = (now, make())
-        made: Made = self._made[name][1]  # type: ignore[assignment]
+        made: Made = self._made[name][1]  # type: ignore[assignment]  # a name is always made by one `make`
         return made
 
 
@@ -96,7 +96,7 @@ class Tables:
         """Return what `make` gives, made once for this batch and for later ones over the same records."""
         if name not in self._made:
             self._made[name] = self._kept.get(self.source, name, kinds, make)
-        made: Made = self._made[name]  # type: ignore[assignment]
+        made: Made = self._made[name]  # type: ignore[assignment]  # a name is always made by one `make`
         return made
 
     def __getitem__(self, kind: str) -> pl.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -225,8 +225,8 @@ def _csfb_two_parts(
         total[:, part] += np.where(rows[:, None] & hits[:, part], CSFB_PART, 0.0)
 
 
-def _causes_of(plan: Plan, wanted: object) -> list[int]:
-    found = {e.causes[0] for e in plan.entries if not e.is_route and wanted(e.check_id)}  # type: ignore[operator]
+def _causes_of(plan: Plan, wanted: Callable[[str], bool]) -> list[int]:
+    found = {e.causes[0] for e in plan.entries if not e.is_route and wanted(e.check_id)}
     return sorted(found)
 
 

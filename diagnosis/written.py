@@ -43,5 +43,6 @@ def json_values(values: Sequence[object]) -> list[Any]:
     if kind in (bool, int, str, None):
         return list(values)
     if kind is float:
+        # The column is of one type.
         return [None if value is None else _number(value) for value in values]  # type: ignore[arg-type]
     return [json_value(value) for value in values]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
@@ -103,9 +104,9 @@ def _scrubbed(found: Delivery) -> Delivery:
     return _each_text(found, lambda _: next(clean))
 
 
-def _each_text(found: Delivery, change: object) -> Delivery:
+def _each_text(found: Delivery, change: Callable[[str], object]) -> Delivery:
     def text(value: str) -> str:
-        return str(change(value))  # type: ignore[operator]
+        return str(change(value))
 
     def labels(values: Labels) -> Labels:
         return {name: text(value) for name, value in values.items()}

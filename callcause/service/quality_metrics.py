@@ -30,7 +30,7 @@ def quality_readings(session: Session, settings: AdvisorySettings | None = None)
     query = select(
         Feedback.category, Feedback.first_cause, Feedback.first_probability, Feedback.confirmed_cause
     ).where(Feedback.confirmed_cause != NOT_FOUND)
-    told: list[Told] = [tuple(row) for row in session.execute(query)]  # type: ignore[misc]
+    told: list[Told] = list(session.execute(query).tuples())
     standing = precisions(session, settings or AdvisorySettings(), utc_now())
     return [*_by_category(told), *_precision(standing), *_effects(session)]
 

@@ -23,7 +23,7 @@ CONNECTIONS = 1000
 class PeerProtocol(H11Protocol):
     """HTTP/1.1 that tells the application whose certificate the TLS handshake verified."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # TCP only
         """Note the common name of the peer."""
         super().connection_made(transport)
         name = _common_name(transport.get_extra_info("peercert"))

@@ -8,6 +8,8 @@ from collections import Counter
 from contextlib import AsyncExitStack
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from callcause.configuration import Configuration
 from callcause.loop.desk import LoopDesk
 from callcause.loop.effect_desk import EffectDesk
@@ -54,7 +56,7 @@ class Service:
     async def __aenter__(self) -> Service:
         try:
             await self._open()
-        except BaseException:
+        except BaseException:  # whatever ends the opening, what is open already is closed
             await self._stack.aclose()
             raise
         return self
@@ -230,7 +232,7 @@ class Service:
         )
 
 
-def _same_key(session: Any, pseudonymiser: Pseudonymiser) -> None:
+def _same_key(session: Session, pseudonymiser: Pseudonymiser) -> None:
     """Rows made with two keys would never meet: the database remembers which one it began with."""
     mark = pseudonymiser.pseudonym("key", "callcause")
     known = session.get(Fact, "pseudonym_key")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import polars as pl
-from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from callcause.service import ticket_rows as rows
 from callcause.service.desk import Desk
@@ -98,7 +99,7 @@ class TicketDesk(Desk):
     async def _take_from_store(self) -> None:
         """Take in tickets that reached the store by another way, such as a file in a watched folder."""
         if self._known is None:
-            self._known = set(await self._database.reading(lambda s: list(s.scalars(select(Ticket.id)))))
+            self._known = await self._database.reading(rows.known_ids)
         known = self._known
         segments = await self._sink.read(_ticket_segments)
         if segments == self._seen:
@@ -106,14 +107,13 @@ class TicketDesk(Desk):
         found = await self._sink.read(lambda store: _unknown(store, known))
         for part in found.iter_slices(TAKEN_TOGETHER):
             records = records_of(part)
-            await self._database.writing(
-                lambda s, r=records: rows.take_in(  # type: ignore[misc]
-                    s, r, "store", "callcause", in_store=True, hear=self.on_taken
-                )
-            )
+            await self._database.writing(partial(self._take_in_stored, records=records))
             tally_received(self._counters, records_of(part))
             known.update(part["id"].to_list())
         self._seen = segments
+
+    def _take_in_stored(self, session: Session, records: Sequence[Mapping[str, Any]]) -> None:
+        rows.take_in(session, records, "store", "callcause", in_store=True, hear=self.on_taken)
 
     async def _diagnose(self, tickets: Sequence[Ticket]) -> None:
         frame = frame_of([ticket.told for ticket in tickets])
@@ -122,9 +122,7 @@ class TicketDesk(Desk):
         watch = rows.Watch(self._settings.again_for_s, self._settings.settle_s)
         for start in range(0, max(len(results), 1), rows.CHUNK):
             part, ids = results[start : start + rows.CHUNK], stored if start == 0 else []
-            await self._database.writing(
-                lambda s, part=part, ids=ids: self._write(s, part, ids, watch)  # type: ignore[misc]
-            )
+            await self._database.writing(partial(self._write, part=part, ids=ids, watch=watch))
         self._stumbles.forget(result["ticket_id"] for result in results)
         failed = await self._stumbled({t.id for t in tickets if t.diagnosis == PENDING}, wrong)
         self._count(results, wrong, failed)
@@ -135,10 +133,10 @@ class TicketDesk(Desk):
         """Let tickets rest that stumbled, or fail at last; one that has a verdict keeps it."""
         given_up = [name for name in wrong if name in pending and not self._stumbles.again(name)]
         for name in given_up:
-            await self._database.writing(lambda s, n=name: rows.fail(s, n, wrong[n]))  # type: ignore[misc]
+            await self._database.writing(partial(rows.fail, ticket_id=name, error=wrong[name]))
         return len(given_up)
 
-    def _write(self, session: Any, part: list[rows.Contract], ids: list[str], watch: rows.Watch) -> None:
+    def _write(self, session: Session, part: list[rows.Contract], ids: list[str], watch: rows.Watch) -> None:
         rows.mark_stored(session, ids)
         rows.write_results(session, part, watch, self.on_diagnosis)
 
@@ -167,7 +165,7 @@ class TicketDesk(Desk):
             ids = await self._put_into_store(rest)
             if not ids:
                 return
-            await self._database.writing(lambda s, ids=ids: rows.mark_stored(s, ids))  # type: ignore[misc]
+            await self._database.writing(partial(rows.mark_stored, ids=ids))
 
     async def _look_again(self) -> None:
         due = time.monotonic() - self._looked_again >= self._settings.again_every_s

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -62,7 +63,7 @@ class HubDesk(Desk):
     async def _send_in_order(self, client: httpx.AsyncClient, events: Sequence[Due]) -> None:
         for event in events:
             error = "" if event.body is None else await _post(client, event)
-            await self._database.writing(lambda s, e=event, w=error: self._record(s, e.id, w))  # type: ignore[misc]
+            await self._database.writing(partial(self._record, number=event.id, error=error))
             if event.body is not None:
                 self._counters.add("hub_events", {"outcome": "failed" if error else "sent"})
             if error:

@@ -48,7 +48,7 @@ def _node(tree: ast.AST, names: list[str], defaults: Mapping[str, float | None])
         default = defaults.get(name)
         return ("name", name) if default is None else ("coalesce", ("name", name), ("number", float(default)))
     if isinstance(tree, ast.Constant) and type(tree.value) in (int, float):
-        return ("number", float(tree.value))  # type: ignore[arg-type]
+        return ("number", float(tree.value))  # type: ignore[arg-type]  # type() does not narrow
     if isinstance(tree, ast.BinOp) and type(tree.op) in _SIGNS:
         return _pair(_SIGNS[type(tree.op)], tree.left, tree.right, names, defaults)
     if isinstance(tree, ast.Call) and (function := _function_of_two(tree)):

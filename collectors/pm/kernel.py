@@ -1,4 +1,6 @@
 # ruff: noqa: SIM109 - tuples in comparisons are slower when compiled
+# Numba finds the types of the compiled functions itself, from what they are called with.
+# mypy: disable-error-code="no-untyped-def"
 """The compiled scan over measValue elements.
 
 It reads bytes between a `<measValue` and the last `</measValue>` of the buffer, so every loop below ends at
@@ -52,12 +54,12 @@ _compiled: Callable[..., Callable[[Callable[..., Any]], Any]] = compiled
 
 
 @_compiled(inline="always")
-def _byte(data, at):  # type: ignore[no-untyped-def]
+def _byte(data, at):
     return data[np.uint64(at)]  # an unsigned index spares the test for negative ones
 
 
 @_compiled(inline="always")
-def _is(data, at, literal):  # type: ignore[no-untyped-def]
+def _is(data, at, literal):
     for i in range(len(literal)):  # noqa: SIM110 - compiled
         if _byte(data, at + i) != literal[i]:
             return False
@@ -65,12 +67,12 @@ def _is(data, at, literal):  # type: ignore[no-untyped-def]
 
 
 @_compiled(inline="always")
-def _is_blank(byte):  # type: ignore[no-untyped-def]
+def _is_blank(byte):
     return byte == _SPACE or byte == _NEWLINE or byte == _TAB or byte == _RETURN
 
 
 @_compiled(inline="always")
-def _blanks(data, at):  # type: ignore[no-untyped-def]
+def _blanks(data, at):
     """Position after blanks, and the newlines among them."""
     lines = 0
     while True:
@@ -82,7 +84,7 @@ def _blanks(data, at):  # type: ignore[no-untyped-def]
 
 
 @_compiled(inline="always")
-def _digits(data, at, number):  # type: ignore[no-untyped-def]
+def _digits(data, at, number):
     """Position after digits, and `number` with them appended (which may wrap when they are too many)."""
     digit = _byte(data, at) - _ZERO
     while 0 <= digit <= 9:
@@ -93,7 +95,7 @@ def _digits(data, at, number):  # type: ignore[no-untyped-def]
 
 
 @_compiled(inline="always")
-def _word(data, at):  # type: ignore[no-untyped-def]
+def _word(data, at):
     """Eight bytes as one number, the first of them lowest; the compiler makes one load of it."""
     word = np.uint64(0)
     for i in range(8):
@@ -102,7 +104,7 @@ def _word(data, at):  # type: ignore[no-untyped-def]
 
 
 @_compiled(inline="always")
-def _leading_digits(word):  # type: ignore[no-untyped-def]
+def _leading_digits(word):
     """Count the digits at the beginning of a word."""
     bits = word ^ _ZEROS
     others = ((bits + _ABOVE_NINE) | bits) & _HIGHEST_BITS
@@ -110,7 +112,7 @@ def _leading_digits(word):  # type: ignore[no-untyped-def]
 
 
 @_compiled(inline="always")
-def _of_digits(word, digits):  # type: ignore[no-untyped-def]
+def _of_digits(word, digits):
     """Return the number that the first 1 to 8 bytes of a word write, without a loop over them."""
     pairs = (word ^ _ZEROS) << (_WHOLE - _EIGHT * np.uint64(digits))
     pairs = pairs * _TEN + (pairs >> _EIGHT)
@@ -119,7 +121,7 @@ def _of_digits(word, digits):  # type: ignore[no-untyped-def]
 
 
 @_compiled(inline="always")
-def _number(data, at):  # type: ignore[no-untyped-def]
+def _number(data, at):
     """(position after it, number, whether it is exact): plain integers to 18 digits, decimals to 15.
 
     A whole number below 2**53 divided by a power of ten up to 1e22 is correctly rounded, as float() is.
@@ -140,7 +142,7 @@ def _number(data, at):  # type: ignore[no-untyped-def]
 
 
 @_compiled(inline="always")
-def _text_end(data, at, stop_at_blank):  # type: ignore[no-untyped-def]
+def _text_end(data, at, stop_at_blank):
     """(end of a plain text or -1 when it holds what only expat may read, newlines in it)."""
     lines = 0
     while _byte(data, at) != _LESS:
@@ -158,7 +160,7 @@ def _text_end(data, at, stop_at_blank):  # type: ignore[no-untyped-def]
 
 
 @_compiled(inline="always")
-def _keep(texts, count, row, column, start, end):  # type: ignore[no-untyped-def]
+def _keep(texts, count, row, column, start, end):
     """Note where a result stands that is no plain number."""
     texts[count, 0] = row
     texts[count, 1] = column
@@ -168,7 +170,7 @@ def _keep(texts, count, row, column, start, end):  # type: ignore[no-untyped-def
 
 
 @_compiled()
-def scan_rows(data, at, stop, places, values, names, suspects, texts):  # type: ignore[no-untyped-def]
+def scan_rows(data, at, stop, places, values, names, suspects, texts):
     """Read measValues of `data[at:stop]` into the rows of `values` (rows, columns).
 
     `places`: the `p` of each column, in order. `names` (rows, 2): where each measObjLdn stands. `suspects`
@@ -199,7 +201,7 @@ def scan_rows(data, at, stop, places, values, names, suspects, texts):  # type: 
 
 
 @_compiled()
-def joined_names(data, bounds, size):  # type: ignore[no-untyped-def]
+def joined_names(data, bounds, size):
     """Return the texts at `bounds` (n, 2), each with a newline after it; `size` is its length."""
     found = np.empty(size, np.uint8)
     to = 0
@@ -213,7 +215,7 @@ def joined_names(data, bounds, size):  # type: ignore[no-untyped-def]
 
 
 @_compiled(inline="always")
-def _row(data, at, places, values, names, suspects, texts, row, text_count):  # type: ignore[no-untyped-def]
+def _row(data, at, places, values, names, suspects, texts, row, text_count):
     """One measValue: (position after it, texts, newlines, bytes beyond ASCII in its name)."""
     at, lines, foreign = _name(data, at + len(_VALUE), names, row)
     if at < 0 or _byte(data, at) != _LESS:
@@ -232,7 +234,7 @@ def _row(data, at, places, values, names, suspects, texts, row, text_count):  # 
 
 
 @_compiled(inline="always")
-def _name(data, at, names, row):  # type: ignore[no-untyped-def]
+def _name(data, at, names, row):
     """Read the only attribute and the end of the tag: (position after it, newlines, beyond ASCII)."""
     first = at
     at, lines = _blanks(data, at)
@@ -257,7 +259,7 @@ def _name(data, at, names, row):  # type: ignore[no-untyped-def]
 
 
 @_compiled(inline="always")
-def _compact(data, at, values, texts, row, text_count):  # type: ignore[no-untyped-def]
+def _compact(data, at, values, texts, row, text_count):
     """`<measResults>1 2 3</measResults>`, as many as columns: (position of what follows, texts, newlines)."""
     if not _is(data, at, _RESULTS):
         return -1, text_count, 0
@@ -298,7 +300,7 @@ def _compact(data, at, values, texts, row, text_count):  # type: ignore[no-untyp
 
 
 @_compiled(inline="always")
-def _keyed(data, at, places, values, texts, row, text_count):  # type: ignore[no-untyped-def]
+def _keyed(data, at, places, values, texts, row, text_count):
     """`<r p="1">5</r>`.., in the order of the columns, some may lack: (position of what follows, ..)."""
     lines = column = 0
     while _byte(data, at + 1) == _LETTER_R:
@@ -337,7 +339,7 @@ def _keyed(data, at, places, values, texts, row, text_count):  # type: ignore[no
 
 
 @_compiled(inline="always")
-def _place(data, at):  # type: ignore[no-untyped-def]
+def _place(data, at):
     """`<r p="12"`: (position after the quote, 12)."""
     if not _is(data, at, _R):
         return -1, 0
@@ -349,7 +351,7 @@ def _place(data, at):  # type: ignore[no-untyped-def]
 
 
 @_compiled(inline="always")
-def _suspect(data, at):  # type: ignore[no-untyped-def]
+def _suspect(data, at):
     """`<suspect>true</suspect>` or nothing: (position of what follows, the flag, newlines)."""
     if not _is(data, at, _SUSPECT):
         return at, False, 0

@@ -101,7 +101,7 @@ def _plain(raw: BinaryIO, limits: Limits, size: int, name: str) -> Iterator[byte
 
 def _inflated(raw: BinaryIO, limits: Limits, size: int, name: str) -> Iterator[bytes]:
     total = 0
-    with igzip.open(raw, "rb") as inflater:  # type: ignore[no-untyped-call]
+    with igzip.open(raw, "rb") as inflater:  # type: ignore[no-untyped-call]  # isal has no types
         while piece := inflater.read(size):
             total += len(piece)
             _check_total(total, limits, name)

@@ -106,6 +106,7 @@ def _pieces(path: Path, piece_bytes: int) -> Iterator[bytes]:
         with path.open("rb") as plain:
             zipped = plain.read(2) == GZIP_MAGIC
             plain.seek(0)
+            # isal has no types.
             stream = cast(BinaryIO, igzip.open(plain, "rb")) if zipped else plain  # type: ignore[no-untyped-call]
             total = 0
             while piece := stream.read(piece_bytes):
@@ -113,7 +114,7 @@ def _pieces(path: Path, piece_bytes: int) -> Iterator[bytes]:
                 if zipped and total > max(GZIP_RATIO_FREE_BYTES, MAX_GZIP_RATIO * path.stat().st_size):
                     raise BadFile("gzip_ratio", "the gzip file grows beyond all measure", file=str(path))
                 yield piece
-    except (EOFError, zlib.error, isal_zlib.error, igzip.BadGzipFile) as error:  # type: ignore[misc]
+    except (EOFError, zlib.error, isal_zlib.error, igzip.BadGzipFile) as error:  # type: ignore[misc]  # no types
         raise BadFile("damaged_gzip", f"the gzip file is damaged: {error}", file=str(path)) from error
     except OSError as error:
         raise BadFile(

@@ -170,7 +170,7 @@ class GufoEngine:
             except OSError as error:
                 failure = SourceError("unreachable", f"cannot be reached: {error.strerror}", file=place)
                 failure.__cause__ = error
-            except BaseException:
+            except BaseException:  # cancelled: the answer that is under way would be taken for the next one
                 self._forget(agent, held)
                 raise
             # A late answer may still come to this socket, or the agent was restarted: begin anew.

@@ -135,7 +135,7 @@ def _numbers(
     """Numbers by row; a row without one is left out and counted."""
     # The common case, every value an integer that is one, must not cost a look at each in Python.
     if set(map(type, rows.values())) == {int} and no_values.isdisjoint(rows.values()):
-        return rows  # type: ignore[return-value]
+        return rows  # type: ignore[return-value]  # all of them are int, as was just seen
     numbers = {index: _number(value, counts) for index, value in rows.items()}
     kept = {index: number for index, number in numbers.items() if number is not None}
     usable = {index: number for index, number in kept.items() if number not in no_values}

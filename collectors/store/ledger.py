@@ -123,7 +123,7 @@ class Ledger:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield self._db
-        except BaseException:
+        except BaseException:  # whatever ends the block, a half transaction must not stay open
             self._db.execute("ROLLBACK")
             raise
         self._db.execute("COMMIT")

@@ -72,6 +72,7 @@ class RtcpStreams:
     def _delay(self, keys: _Keys) -> float | None:
         """One way over both halves; the tap alone knows only its own."""
         for key in keys:
+            # Both ends of a key are of one kind, which a union of tuples does not say.
             near, far = self._halves.get(key), self._halves.get((key[1], key[0]))  # type: ignore[arg-type]
             if near is not None and far is not None:
                 return (near + far) / 2
