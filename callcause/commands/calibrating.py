@@ -73,6 +73,8 @@ def calibrate(config: Path, approve: Path | None) -> None:
     weights = found.weights
     say(f"{found.usable} closed tickets with a confirmed cause; {found.unusable} more cannot be used")
     _show(weights, found.runbooks, found.before, found.after)
+    if found.before.tickets and found.after.log_loss >= found.before.log_loss:
+        say("they are no better on the held-back tickets: more feedback first, or leave them as they are")
     if approve is None:
         say("nothing is changed; --approve FILE writes the weights, [knowledge] weights names them")
         return
