@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+from waiting import wait_until
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
@@ -35,6 +36,14 @@ def running(arguments: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]
         yield process
     finally:
         stop(process)
+
+
+@contextmanager
+def serving(arguments: list[str], page: str, log: Path) -> Iterator[None]:
+    """Run a program until the block ends; the block begins when its page answers."""
+    with running(arguments, log):
+        wait_until(lambda: answers(page), f"{arguments[0]} answers")
+        yield
 
 
 def stop(process: subprocess.Popen[bytes], patience_s: float = 60) -> None:

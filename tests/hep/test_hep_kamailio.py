@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ims_network import IMSI_A, impu
+from loopback import free_port
 from presence import absent
 from test_hep_listener import HeldRows, running, until
 
@@ -76,7 +77,7 @@ def ask(port: int) -> bytes:
 def test_a_registration_that_a_real_server_refuses_is_told(tmp_path: Path) -> None:
     async def play(version: int, folder: Path) -> None:
         folder.mkdir()
-        port, sink = free_port(), HeldRows()
+        port, sink = free_port(socket.SOCK_DGRAM), HeldRows()
         node = NodeSetting(name="pcscf1.ims.example", type="pcscf", addresses=(f"127.0.0.1:{port}",))
         signalling = SignallingSettings(nodes=(node,), settle_s=0.2)
         made = HepListener(HepSettings(name="lab", udp_port=0, tell_s=0.05, signalling=signalling))

@@ -10,9 +10,8 @@ from typing import Any
 
 import polars as pl
 import pytest
+from loopback import free_port, serving
 from scscf_exporter import kpis, samples
-from loopback import answers, free_port, running
-from waiting import wait_until
 
 from collectors.prometheus import PrometheusCollector, PrometheusSettings
 from collectors.sink import StoreSink
@@ -79,8 +78,7 @@ def test_range_queries_against_a_real_prometheus_give_samples_and_kpis(
         assert (await polled.collect("scscf1", sink))["queries"] == 1
         await polled.close()
 
-    with running(arguments, tmp_path / "prometheus.log"):
-        wait_until(lambda: answers(f"{base}/-/ready"), "prometheus is ready")
+    with serving(arguments, f"{base}/-/ready", tmp_path / "prometheus.log"):
         root = into_store(work)
     rows = kpis(root).filter(pl.col("kpi_id") == "cx_sh_rx_timeout_ratio")
     assert rows["numerator"][1] == pytest.approx(30.0)
@@ -111,8 +109,7 @@ def test_a_real_rtpengine_is_understood(
         await polled.close()
         assert counts["bad_lines"] == 0
 
-    with running(arguments, tmp_path / "rtpengine.log"):
-        wait_until(lambda: answers(url), "rtpengine answers")
+    with serving(arguments, url, tmp_path / "rtpengine.log"):
         rows = samples(into_store(work))
     last = rows.filter(pl.col("increase").is_not_null())
     expected = {"one_way_streams", "sessions", "packet_errors", "streams_without_packets", "mos_samples"}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import psycopg
+from loopback import free_port
 
 
 def binaries() -> Path | None:
@@ -58,7 +58,7 @@ class PostgresServer:
         """Make an empty database; returns its URL without the password."""
         name = f"t{uuid4().hex}"
         with psycopg.connect(self.dsn("postgres"), autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[call-overload]
+            connection.execute(f'CREATE DATABASE "{name}"')
         return f"postgresql+psycopg://callcause@127.0.0.1:{self.port}/{name}"
 
     def dsn(self, database: str) -> str:
@@ -71,7 +71,7 @@ class PostgresServer:
             cwd=self.folder,
             stdout=subprocess.DEVNULL,
             env={"PATH": os.environ["PATH"], "LC_ALL": "C"},
-            **self._as,  # type: ignore[call-overload]
+            **self._as,
         )
 
 
