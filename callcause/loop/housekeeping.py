@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete
+from sqlalchemy import ColumnElement, delete, exists, insert, literal, select
 from sqlalchemy.orm import Session
 
 from callcause.loop.audit_log import append
@@ -15,10 +15,10 @@ from callcause.loop.life import State
 from callcause.loop.settings import RecordRetention, RetentionSettings
 from callcause.service.desk import Desk
 from callcause.state import Database
-from callcause.state.base import utc_now
+from callcause.state.base import UtcTime, utc_now
 from callcause.state.bookkeeping import Answered
 from callcause.state.notice import WAITING, Notice
-from callcause.state.ticket import Ticket
+from callcause.state.ticket import FormerTicket, Ticket
 from callcause.state.vault import VaultEntry, VaultRequest
 from callcause.state.warning import ComplaintDay, EarlyWarning
 from collectors.store.erasure import Erased
@@ -109,6 +109,8 @@ def retain(session: Session, settings: RetentionSettings, now: datetime) -> dict
     ]
     for name, at, make in wanted:
         if at is not None:
+            if make is _closed:
+                _remember(session, at, now)
             number = int(getattr(session.execute(make(at)), "rowcount", 0))
             if number:
                 removed[name] = number
@@ -119,4 +121,15 @@ def retain(session: Session, settings: RetentionSettings, now: datetime) -> dict
 
 def _closed(at: datetime) -> Any:
     """Delete closed tickets; their events, results, keys, pauses and feedback go with them."""
-    return delete(Ticket).where(Ticket.state == State.CLOSED, Ticket.closed_at < at)
+    return delete(Ticket).where(*_closed_before(at))
+
+
+def _closed_before(at: datetime) -> tuple[ColumnElement[bool], ...]:
+    return Ticket.state == State.CLOSED, Ticket.closed_at < at
+
+
+def _remember(session: Session, at: datetime, now: datetime) -> None:
+    """Keep the ids of tickets that go: the store may still hold them, and would bring them back as new."""
+    there = exists().where(FormerTicket.id == Ticket.id)
+    gone = select(Ticket.id, literal(now, UtcTime)).where(*_closed_before(at), ~there)
+    session.execute(insert(FormerTicket).from_select(["id", "at"], gone))

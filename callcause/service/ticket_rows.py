@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from callcause.service.ticket_record import received_at
 from callcause.state.base import utc_now
-from callcause.state.ticket import DONE, FAILED, PENDING, Result, Ticket, TicketEvent
+from callcause.state.ticket import DONE, FAILED, PENDING, FormerTicket, Result, Ticket, TicketEvent
 
 RECEIVED, ENTERED, DIAGNOSED = "received", "entered", "diagnosed"
 CANNOT_TELL = "cannot_tell"
@@ -29,6 +29,11 @@ class TakenIn:
     new: list[str]
     known: list[str]
     other: list[str]
+
+
+def known_ids(session: Session) -> set[str]:
+    """Return the ids of all tickets that are here or were: their records in the store are not new."""
+    return {*session.scalars(select(Ticket.id)), *session.scalars(select(FormerTicket.id))}
 
 
 def take_in(

@@ -118,6 +118,15 @@ class Ticket(Versioned, Base):
     )  # fmt: skip
 
 
+class FormerTicket(Base):
+    """A ticket that was removed after its time; the store may hold its record longer, and it is not new."""
+
+    __tablename__ = "former_tickets"
+
+    id: Mapped[str] = mapped_column(String(200), primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcTime)
+
+
 class TicketEvent(Base):
     """Who moved a ticket when, from which state to which, and why. Rows are only ever added."""
 
