@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -22,7 +23,8 @@ def run(
 ) -> None:
     """Write report.<language>.md and .html for both languages into the folder."""
     settings = load_configuration(config)
-    first, last = _moment(start, "from"), _moment(end, "to")
+    zone = settings.loop.calendar.zone
+    first, last = _moment(start, "from", zone), _moment(end, "to", zone)
     if not first < last:
         raise UsageError("the period ends before it begins", key="to")
     database = Database.open(settings.state)
@@ -33,8 +35,8 @@ def run(
     finally:
         database.close()
     report = make_report(
-        tickets, _customers(customers), first, last, goal=goal, zone=settings.loop.calendar.zone,
-        measure=_moment(measure, "measure") if measure else None, feedback=feedback,
+        tickets, _customers(customers), first, last, goal=goal, zone=zone,
+        measure=_moment(measure, "measure", zone) if measure else None, feedback=feedback,
     )  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
     for language in ("en", "zh"):
@@ -43,12 +45,13 @@ def run(
     say(f"{tickets.height} tickets; the report lies in {folder}")
 
 
-def _moment(text: str, key: str) -> datetime:
+def _moment(text: str, key: str, zone: str) -> datetime:
+    """Read a moment; a day begins where the customers are, as the months of the report do."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
         raise UsageError("expected a date or an RFC 3339 time", key=key) from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return found if found.tzinfo else found.replace(tzinfo=ZoneInfo(zone))
 
 
 def _customers(path: Path | None) -> pl.DataFrame:

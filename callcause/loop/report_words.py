@@ -97,6 +97,8 @@ def cell(name: str, value: object, language: str) -> str:
     text = str(value)
     if name == "department":
         return departments().get(text, text) if language == "zh" else text
+    if name in ("id", "cause") and (title := titles().get(text)):
+        return f"{text} ({title[language == 'zh']})"
     words = VALUES.get(name, {}).get(text)
     if isinstance(value, bool):
         words = WORDS[text]
@@ -108,3 +110,10 @@ def departments() -> dict[str, str]:
     """Return the Chinese names of the departments of the packaged runbooks."""
     causes = load_runbooks().causes.values()
     return {one.en: one.zh for cause in causes for one in cause.departments}
+
+
+@lru_cache(maxsize=1)
+def titles() -> dict[str, tuple[str, str]]:
+    """Return the names of the causes of the packaged runbooks."""
+    causes = load_runbooks().causes.items()
+    return {name: (cause.title.en, cause.title.zh) for name, cause in causes}

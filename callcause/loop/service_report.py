@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from html import escape
 from typing import Any
 
@@ -152,7 +152,9 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def _period(report: Report) -> str:
-    return f"{report.start.date().isoformat()} - {report.end.date().isoformat()}"
+    """Name the first and the last day."""
+    last = report.end - timedelta(microseconds=1)
+    return f"{report.start.date().isoformat()} - {last.date().isoformat()}"
 
 
 def _change_text(report: Report, language: str) -> list[str]:

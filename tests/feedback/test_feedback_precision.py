@@ -144,8 +144,9 @@ def test_metrics_and_report_show_what_only_advises_and_what_remedies_did(state: 
     customers = pl.DataFrame(schema={"month": pl.String(), "region": pl.String(), "customers": pl.Int64()})
     report = make_report(tickets, customers, start, end, goal=0.9, zone="UTC", feedback=figures)
     text = markdown(report)
-    assert f"| cause | {WEAK} | 10 | 40.0 % | 60.0 % | advisory" in text
-    assert f"| {WEAK} | 4 | 4 | 0 | 0 | 0 |" in text
+    named = f"{WEAK} ({load_runbooks().causes[WEAK].title.en})"
+    assert f"| cause | {named} | 10 | 40.0 % | 60.0 % | advisory" in text
+    assert f"| {named} | 4 | 4 | 0 | 0 | 0 |" in text
     assert "整改效果" in markdown(report, "zh")
 
 

@@ -7,10 +7,14 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from sqlalchemy.orm import Session
 
 from callcause.commands import reporting
+from callcause.configuration import load_configuration
 from callcause.loop.indicator import LIFE
 from callcause.loop.service_report import html, make_report, markdown
+from callcause.state import Database
+from callcause.state.ticket import Ticket
 from callcause_error import UsageError
 
 START, END = datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 7, 1, tzinfo=UTC)
@@ -73,6 +77,27 @@ def test_no_word_of_one_language_stands_in_the_other(tickets: pl.DataFrame) -> N
     for word in ("period", "low", "goal", "backlog", "drop", "Front office", "True", "0.900"):
         assert word not in text, word
     assert "upper limit" in markdown(report, "en")
+
+
+def test_the_days_of_the_command_are_those_of_the_customers(tmp_path: Path) -> None:
+    """The first of January begins in Shanghai when it is still December in Greenwich."""
+    config = tmp_path / "callcause.toml"
+    config.write_text(f'[state]\ndatabase = "sqlite:///{tmp_path}/state.sqlite"\n')
+    database = Database.open(load_configuration(config).state)
+    moments = [START - timedelta(hours=n) for n in (9, 7)] + [START + timedelta(hours=n) for n in (15, 17)]
+
+    def fill(session: Session) -> None:
+        for n, at in enumerate(moments):
+            row = Ticket(id=f"T-{n}", record={}, source="x", state="entered", received_at=at, taken_in_at=at)
+            session.add(row)
+
+    database.write(fill)
+    database.close()
+    reporting.run(config, tmp_path / "out", "2024-01-01", "2024-01-02", 0.9, None, None)
+    text = (tmp_path / "out" / "report.en.md").read_text()
+    assert "2024-01-01 - 2024-01-01" in text
+    assert "| 2024-01 | 2 | 0 |" in text
+    assert "2023-12" not in text
 
 
 def test_handling_times_stand_by_department_and_month_together(tickets: pl.DataFrame) -> None:
