@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from html import escape
 from typing import Any
 
@@ -115,7 +115,7 @@ def _series(name: str, values: Sequence[Any]) -> pl.Series:
 def _change(tickets: pl.DataFrame, start: datetime, end: datetime, measure: datetime | None) -> Change | None:
     if measure is None or not start < measure < end:
         return None
-    after = int((tickets["received_at"] >= measure).sum())
+    after = int((tickets["received_at"] >= measure.astimezone(UTC)).sum())
     days = [(b - a).total_seconds() / 86400 for a, b in ((start, measure), (measure, end))]
     return volume_change(tickets.height - after, days[0], after, days[1])
 

@@ -98,6 +98,9 @@ def test_the_days_of_the_command_are_those_of_the_customers(tmp_path: Path) -> N
     assert "2024-01-01 - 2024-01-01" in text
     assert "| 2024-01 | 2 | 0 |" in text
     assert "2023-12" not in text
+    reporting.run(config, tmp_path / "out", "2023-12-31", "2024-01-03", 0.9, "2024-01-01", None)
+    text = (tmp_path / "out" / "report.en.md").read_text()
+    assert "before 1 / 1 days, after 3 / 2 days" in text
 
 
 def test_handling_times_stand_by_department_and_month_together(tickets: pl.DataFrame) -> None:
