@@ -18,6 +18,7 @@ from callcause.commands.narrow import ByWidth, Entry, labelled
 from callcause.commands.ticket_source import Shown, of_results, of_service, queue_of_service, results_of
 from callcause.terminal import out, progress
 from callcause.web import words
+from callcause.web.sayings import say
 from callcause_error import UsageError
 from runbooks.loader import load_runbooks
 from runbooks.model import Runbooks
@@ -73,7 +74,7 @@ def parts(shown: Shown, runbooks: Runbooks, lang: str) -> Iterator[RenderableTyp
     """Yield what is shown of a ticket, in the order of the page."""
     result = shown.result
     yield _head(shown, lang)
-    yield _facts(shown, lang)
+    yield _facts(shown, runbooks, lang)
     if result is None:
         yield Text(words.word("pending", lang), "yellow")
     else:
@@ -90,7 +91,7 @@ def _diagnosis(result: Mapping[str, Any], runbooks: Runbooks, lang: str) -> Iter
     if result["causes"]:
         yield _causes(result["causes"], runbooks, lang)
     if result["missing"]:
-        yield _missing(result["missing"], lang)
+        yield _missing(result["missing"], runbooks, lang)
     yield _walk(result["checks"], runbooks, lang)
     yield Text(f"{words.word('version', lang)} {result['runbook_version']}", "dim")
 
@@ -108,7 +109,7 @@ def _head(shown: Shown, lang: str) -> Text:
     return head
 
 
-def _facts(shown: Shown, lang: str) -> Table:
+def _facts(shown: Shown, runbooks: Runbooks, lang: str) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
@@ -127,11 +128,15 @@ def _facts(shown: Shown, lang: str) -> Table:
     if result:
         because = result["category"]
         table.add_row(
-            words.word("because", lang), f"{because['decided_by']}: {'; '.join(because['because'])}"
+            words.word("because", lang),
+            "; ".join(_say(one, runbooks, lang) for one in because["because"] or [because["decided_by"]]),
         )
         node = result.get("guilty_node")
         if node:
-            table.add_row(words.word("guilty", lang), f"{node['id']} ({node['type']}): {node['because']}")
+            table.add_row(
+                words.word("guilty", lang),
+                f"{node['id']} ({node['type']}): {_say(node['because'], runbooks, lang)}",
+            )
     return table
 
 
@@ -154,17 +159,20 @@ def _causes(causes: Sequence[Mapping[str, Any]], runbooks: Runbooks, lang: str) 
     rest = max(0.0, 1.0 - sum(cause["probability"] for cause in causes))
     tail = [Text(f"{words.percent(rest)} {words.word('rest', lang)}", "dim")]
     if causes[0].get("would_change_if"):
-        tail.append(Text(f"{words.word('change', lang)}: {causes[0]['would_change_if']}", "dim"))
+        tail.append(
+            Text(f"{words.word('change', lang)}: {_say(causes[0]['would_change_if'], runbooks, lang)}", "dim")
+        )
     return Group(_title("ranked", lang), ByWidth(table, entries), *tail)
 
 
-def _missing(missing: Sequence[Mapping[str, Any]], lang: str) -> RenderableType:
+def _missing(missing: Sequence[Mapping[str, Any]], runbooks: Runbooks, lang: str) -> RenderableType:
     table = _table("need", "decides", "how", lang=lang)
     entries = []
     for item in missing:
         decides = ", ".join(item["would_decide"])
-        table.add_row(item["need"], decides, item["how"])
-        lines = (Text(item["how"]), labelled(words.word("decides", lang), decides))
+        how = _say(item["how"], runbooks, lang)
+        table.add_row(item["need"], decides, how)
+        lines = (Text(how), labelled(words.word("decides", lang), decides))
         entries.append(Entry(Text(item["need"], "bold"), lines))
     return Group(_title("missing", lang), ByWidth(table, entries))
 
@@ -178,7 +186,7 @@ def _walk(checks: Sequence[Mapping[str, Any]], runbooks: Runbooks, lang: str) ->
         known = runbooks.checks.get(check["id"])
         asked = f"{check['id']} {known.question.in_language(lang)}" if known else check["id"]
         outcome = Text(words.kind("outcome", check["outcome"], lang), COLOURS.get(check["outcome"], ""))
-        told = _told(check, lang)
+        told = _told(check, runbooks, lang)
         table.add_row(asked, outcome, *told.values())
         lines = [labelled(words.word(key, lang), text) for key, text in told.items() if text not in ("", "–")]
         entries.append(Entry(Text.assemble(outcome, " ", asked), [Text("; ").join(lines)] if lines else []))
@@ -191,7 +199,7 @@ def _walk(checks: Sequence[Mapping[str, Any]], runbooks: Runbooks, lang: str) ->
     return Group(_title("walk", lang), ByWidth(table, entries), *tail)
 
 
-def _told(check: Mapping[str, Any], lang: str) -> dict[str, str]:
+def _told(check: Mapping[str, Any], runbooks: Runbooks, lang: str) -> dict[str, str]:
     """Write what a check read, and against what, by the column that it stands in."""
     unit = check.get("unit") or "-"
     named = isinstance(check["reading"], float) and unit != "-"
@@ -199,7 +207,7 @@ def _told(check: Mapping[str, Any], lang: str) -> dict[str, str]:
         "reading": words.value(check["reading"], lang) + (f" {unit}" if named else ""),
         "threshold": words.value(check["threshold"], lang),
         "baseline": words.value(check["baseline"], lang),
-        "entity": " ".join(part for part in (check.get("at"), check.get("reason")) if part),
+        "entity": " ".join(filter(None, (check.get("at"), _say(check.get("reason"), runbooks, lang)))),
     }
 
 
@@ -215,7 +223,7 @@ def _history(events: Sequence[Mapping[str, Any]], runbooks: Runbooks, lang: str)
     table = _table("at", "who", "state", "why", lang=lang)
     entries = []
     for event in events:
-        why = event["why"] + (
+        why = _say(event["why"], runbooks, lang) + (
             f" → {_department(runbooks, event['department'], lang)}" if event.get("department") else ""
         )
         state, at = words.kind("state", event["to"], lang), _moment(event["at"])
@@ -300,6 +308,10 @@ def _title(key: str, lang: str) -> Text:
 def _cause(runbooks: Runbooks, cause: str | None, lang: str) -> str:
     known = runbooks.causes.get(cause or "")
     return f"{known.title.in_language(lang)} ({cause})" if known else cause or "–"
+
+
+def _say(text: str | None, runbooks: Runbooks, lang: str) -> str:
+    return say(text, lang, lambda cause: _cause(runbooks, cause, lang))
 
 
 def _department(runbooks: Runbooks, text: str, lang: str) -> str:

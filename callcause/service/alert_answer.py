@@ -9,6 +9,10 @@ from typing import Any
 from callcause.service.alert_element import Element
 
 Contract = dict[str, Any]
+NO_RECORD = "all-no-call-record"
+"""The cause that asks for the customer's own record: an alert has no customer."""
+PROVEN = 0.5
+"""Share among the causes of an element from which the first, proved and not contradicted, is its cause."""
 ORDER = {"cause": 0, "no_fault": 1, "cannot_tell": 2}
 
 
@@ -18,7 +22,7 @@ def element_answer(element: Element, results: Sequence[Contract]) -> dict[str, A
     The cause that most attempts share is first, shown by the attempt that is surest of it. Where no attempt
     tells, the element's own result stands.
     """
-    own, attempts = results[0], list(results[1:])
+    own, attempts = of_element(results[0]), list(results[1:])
     told = [result for result in attempts if result["verdict"] == "cause" and result["causes"]]
     shares = Counter(result["causes"][0]["id"] for result in told)
     best = min(shares, key=lambda cause: (-shares[cause], -_sure(told, cause), cause)) if shares else None
@@ -33,6 +37,7 @@ def element_answer(element: Element, results: Sequence[Contract]) -> dict[str, A
         "known": element.known,
         "at": element.at.isoformat(),
         "alert": element.alert,
+        "kpi": element.kpi,
         "verdict": shown["verdict"],
         "category": shown["category"]["id"],
         "top_cause": top["id"] if top else None,
@@ -41,6 +46,27 @@ def element_answer(element: Element, results: Sequence[Contract]) -> dict[str, A
         "causes_of_attempts": [{"id": cause, "attempts": n} for cause, n in _ranked(shares)],
         "result": shown,
     }
+
+
+def of_element(result: Contract) -> Contract:
+    """Return the diagnosis of an element as one that nobody complained about.
+
+    That no record of a customer was found speaks neither for nor against a cause of a cell or node: what its
+    counters, neighbours, alarms and work say is all that can be said of it, and decides.
+    """
+    left = sum(cause["probability"] for cause in result["causes"] if cause["id"] == NO_RECORD)
+    if not 0.0 < left < 1.0:
+        return result
+    causes = [
+        {**cause, "probability": round(cause["probability"] / (1.0 - left), 4)}
+        for cause in result["causes"]
+        if cause["id"] != NO_RECORD
+    ]
+    first = causes[0] if causes else None
+    proven = first and first.get("supported_by") and not first.get("contradicted_by")
+    if first is None or not proven or first["probability"] < PROVEN:
+        return {**result, "causes": causes}
+    return {**result, "causes": causes, "verdict": "cause"}
 
 
 def group_answer(elements: Sequence[Mapping[str, Any]], left_out: int) -> dict[str, Any]:

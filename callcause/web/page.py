@@ -19,6 +19,7 @@ from callcause.web import words
 from callcause.web.board import boards_of
 from callcause.web.chart import control_figure, course_figure, library
 from callcause.web.refusal import PAGE_ERRORS, Refusal, refusal_of
+from callcause.web.sayings import say
 from callcause.web.session import COOKIE, VISIT, csrf_of, keep, visit_of
 
 POLICY = (
@@ -83,6 +84,7 @@ def render(request: Request, template: str, status: int = 200, **given: Any) -> 
         board=boards_of(request),
         charts=library(),
         refusal=refusal,
+        say=_says(request),
         typed=refusal.value if refusal else _nothing_typed,
         **given,
     )  # fmt: skip
@@ -167,6 +169,7 @@ def _environment() -> Environment:
         both=_both,
         field=_field,
         percent=words.percent,
+        chance=words.chance,
         value=_value,
         moment=words.moment,
         span=_span,
@@ -196,6 +199,12 @@ def _titles(request: Request) -> Callable[[str | None], str]:
         return str(known.title.in_language(lang)) if known else cause_id or "–"
 
     return title
+
+
+def _says(request: Request) -> Callable[[str | None], str]:
+    """Give the engine's sentences in the page's language."""
+    lang, title = language_of(request), _titles(request)
+    return lambda text: say(text, lang, title)
 
 
 def _departments(request: Request) -> Callable[[str | None], str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -18,13 +20,19 @@ from callcause.service.settings import Role
 from callcause.state.alert import AlertGroup
 from callcause.state.notice import Notice
 from callcause.web.page import PageRoute, render, see_other
-from callcause.web.reader import runbooks_of, service_of
+from callcause.web.reader import ask, catalogue, runbooks_of, service_of
 from callcause.web.session import form_of, sees
+from collectors.store import Store
+from dashboards.report.assembly import course_of, story_of
+from dashboards.report.course import Course
+from runbooks.model import Runbooks
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 Viewer = Annotated[Principal, Depends(sees(Role.viewer))]
 Engineer = Annotated[Principal, Depends(sees(Role.engineer))]
 ROWS = 50
+DRAWN, CHARTS = 6, 4
+"""Elements of an alert that have charts, and how many each."""
 REPORTED = frozenset({"registration", "access", "drop", "mos", "csfb"})
 """Categories that a ticket may have."""
 
@@ -69,7 +77,31 @@ async def alert(request: Request, group_id: str, who: Viewer) -> Response:
     found = await service_of(request).database.reading(find)
     if found is None:
         raise Problem(404, "no such group of alerts")
-    return render(request, "alert.html.j2", known_causes=runbooks_of(request).causes, **found)
+    runbooks = runbooks_of(request)
+    elements = found["group"].answer["elements"] if found["group"].answer else []
+    courses = await ask(request, lambda store: _courses(store, elements[:DRAWN], runbooks))
+    proof = {one["id"]: {check["id"]: check for check in one["result"]["checks"]} for one in elements}
+    known = runbooks.checks
+    return render(request, "alert.html.j2", known_checks=known, courses=courses, proof=proof, **found)
+
+
+def _courses(
+    store: Store, elements: Sequence[Mapping[str, Any]], runbooks: Runbooks
+) -> dict[str, list[Course]]:
+    """Return by element the course of the alerted KPI, then of those that prove the first cause."""
+    known = catalogue()
+    found: dict[str, list[Course]] = {}
+    for one in elements:
+        at, result = datetime.fromisoformat(one["at"]), one["result"]
+        proof = set(result["causes"][0]["supported_by"]) if result["causes"] else set()
+        shown = {**result, "checks": [check for check in result["checks"] if check["id"] in proof]}
+        courses = list(story_of(store, shown, {"occurred_at": at}, runbooks, known).courses)
+        kpi = str(one.get("kpi") or "")
+        if kpi in known and all(course.kpi_id != kpi for course in courses):
+            alerted = course_of(store, known, kpi, one["id"], at)
+            courses = [alerted, *courses] if alerted else courses
+        found[one["id"]] = courses[:CHARTS]
+    return found
 
 
 @router.post("/ui/alerts/{group_id}/ticket")

@@ -47,7 +47,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "due_first": ("due first", "到期在前"),
     "reply_due": ("Reply due", "回复时限"),
     "handling_due": ("Handling due", "处理时限"),
-    "late": ("late", "已超时"),
+    "late": ("Late", "已超时"),
     "holder": ("Held by", "当前部门"),
     "received_at": ("Received", "受理时间"),
     "next": ("Next page", "下一页"),
@@ -197,6 +197,26 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "on_page": ("On this page", "本页内容"),
     "dispatch_now": ("Dispatch to", "派往"),
     "incident": ("Incident", "聚类事件"),
+    "alert_open": (
+        "What is known of it proves no cause yet; it is looked at again as evidence comes.",
+        "现有数据尚不能确认原因；有新证据时会重新诊断。",
+    ),
+    "attempts": ("Failed attempts looked at", "已分析的失败尝试"),
+    "legend_alert": (
+        "Line: hourly value. Band: median ± 3 MAD of the same hour of week, of the days before while fewer"
+        " than two weeks are known. Dashed: limit. Bar: the alert.",
+        "折线：小时值；色带：近四周同一时段（不足两周时为前几天同一小时）中位数±3倍MAD；虚线：门限；竖线：告警时刻。",
+    ),
+    "left_out": ("Elements that are not looked at", "未分析的对象"),
+    "no_notices": (
+        "Nobody was told: no notice target is configured ([[notices]]).",
+        "未发送通知：没有配置通知目标（[[notices]]）。",
+    ),
+    "cells_complained": ("Cells with complaints", "有投诉的小区"),
+    "no_listeners": (
+        "No listener is configured (HEP, traps, HSS log).",
+        "没有配置监听（HEP、Trap、HSS日志）。",
+    ),
     "kept_text": ("What you typed", "您填写的内容"),
     "last_change": ("Last change", "最近变更"),
     "select_first": ("Select the tickets to dispatch first.", "请先勾选要派单的工单。"),
@@ -361,8 +381,15 @@ def field(name: str, lang: str) -> str:
 
 
 def percent(share: float) -> str:
-    """Write a share."""
+    """Write a share; one that is not 0 never looks like 0."""
+    if 0.0 < share < 0.0005:
+        return "< 0.1 %"
     return f"{share * 100:.0f} %" if share >= 0.1 else f"{share * 100:.1f} %"
+
+
+def chance(share: float | None) -> str:
+    """Write how likely it is that chance alone made something."""
+    return "–" if share is None else "< 0.01 %" if share < 0.0001 else f"{share * 100:.2g} %"
 
 
 def moment(at: object) -> str:
@@ -395,4 +422,10 @@ def value(reading: object, lang: str) -> str:
         return "–"
     if isinstance(reading, bool):
         return (("no", "yes"), ("否", "是"))[lang == "zh"][reading]
-    return f"{reading:.4g}" if isinstance(reading, float) else str(reading)
+    if isinstance(reading, list | tuple):
+        return ", ".join(value(one, lang) for one in reading)
+    return (
+        f"{reading:.4g}"
+        if isinstance(reading, float)
+        else str(reading).replace(",", ", ").replace(",  ", ", ")
+    )

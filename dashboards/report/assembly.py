@@ -24,6 +24,8 @@ COURSES = 4
 TICKET_FIELDS = ("description", "occurred_at", "received_at")
 HOUR = timedelta(hours=1)
 MAD_WIDTH = 3.0
+LEAST_WEEKS, LEAST_DAYS = 2, 3
+"""Weeks, else days, that a band needs: one value alone has no spread."""
 
 
 def assemble(store: Store, batch: DiagnosisBatch, runbooks: Runbooks, catalogue: Catalogue) -> list[Story]:
@@ -182,13 +184,27 @@ def _hourly(store: Store, kpi_id: str, entity: str, start: datetime, count: int)
 
 
 def _band(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return median -/+ 3 MAD of the same hour of week over the four weeks before each hour."""
-    week = 24 * 7
-    past = np.full((WEEKS, values.size), np.nan)
-    for weeks in range(1, WEEKS + 1):
-        past[weeks - 1, week * weeks :] = values[: values.size - week * weeks]
+    """Return median -/+ 3 MAD of the same hour of week over the four weeks before each hour.
+
+    Where one week alone is known nothing spreads: then of the same hour of the seven days before.
+    """
+    weekly, daily = _before(values, 24 * 7, WEEKS), _before(values, 24, 7)
+    young = np.isfinite(weekly).sum(axis=0) < LEAST_WEEKS
+    few_days = np.isfinite(daily).sum(axis=0) < LEAST_DAYS
+    past = np.full((max(len(weekly), len(daily)), values.size), np.nan)
+    past[: len(weekly)] = weekly
+    past[:, young] = np.where(few_days[young], np.nan, daily[:, young])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # an hour without any history stays NaN
         middle = np.nanmedian(past, axis=0)
         spread = np.nanmedian(np.abs(past - middle), axis=0)
     return middle - MAD_WIDTH * spread, middle + MAD_WIDTH * spread
+
+
+def _before(values: NDArray[np.float64], step: int, count: int) -> NDArray[np.float64]:
+    """Return the values of so many steps before each hour, one row a step; NaN where there are none."""
+    past = np.full((count, values.size), np.nan)
+    for number in range(1, count + 1):
+        if step * number < values.size:
+            past[number - 1, step * number :] = values[: values.size - step * number]
+    return past

@@ -62,8 +62,9 @@ LABEL = {
     "because": ("Because", "依据"),
     "version": ("Runbooks", "手册版本"),
     "legend": (
-        "Line: hourly value. Band: median ± 3 MAD of the same hour of week. Dashed: limit. Bar: complaint.",
-        "折线：小时值；色带：近四周同一时段中位数±3倍MAD；虚线：门限；竖线：投诉时间。",
+        "Line: hourly value. Band: median ± 3 MAD of the same hour of week, of the days before while fewer"
+        " than two weeks are known. Dashed: limit. Bar: complaint.",
+        "折线：小时值；色带：近四周同一时段（不足两周时为前几天同一小时）中位数±3倍MAD；虚线：门限；竖线：投诉时间。",
     ),
 }
 

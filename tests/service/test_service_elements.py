@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from callcause.service.alert_answer import body_of, element_answer, group_answer, title_of
+from callcause.service.alert_answer import NO_RECORD, body_of, element_answer, group_answer, title_of
 from callcause.service.alert_element import Element, Inventory, distinct, element_of
 from callcause.service.alert_tickets import Failures
 from callcause.service.settings import AlertSettings
@@ -202,6 +202,52 @@ def test_where_no_attempt_tells_the_element_itself_does() -> None:
     assert (own["verdict"], own["top_cause"], own["failed_attempts"]) == ("cause", "y", 1)
     none = element_answer(ELEMENT, [result("own", "cannot_tell", "")])
     assert (none["verdict"], none["top_cause"]) == ("cannot_tell", None)
+
+
+def of_cell(*causes: tuple[str, float, bool, bool]) -> Any:
+    """The result of a cell that nobody called from: id, probability, proved, contradicted of each cause."""
+    none = {"id": NO_RECORD, "probability": 0.62, "department": "Front office", "supported_by": ["G-04"]}
+    rest = [
+        {
+            "id": name, "probability": sure, "department": "RAN",
+            "remedy": {"en": "do", "zh": "做"}, "supported_by": ["DRP-06"] if proved else [],
+            "contradicted_by": ["DRP-04"] if contradicted else [],
+        }
+        for name, sure, proved, contradicted in causes
+    ]  # fmt: skip
+    return {**result("own", "cannot_tell"), "causes": [none, *rest]}
+
+
+def test_an_element_needs_no_record_of_a_customer_where_its_counters_prove_the_cause() -> None:
+    answer = element_answer(ELEMENT, [of_cell(("drop-uplink-interference", 0.33, True, False))])
+    assert (answer["verdict"], answer["top_cause"]) == ("cause", "drop-uplink-interference")
+    assert answer["department"] == "RAN"
+    assert answer["result"]["causes"][0]["probability"] == pytest.approx(0.33 / 0.38, abs=1e-4)
+    assert title_of(group_answer([answer], 0)) == f"drop, {CELL} (0871): drop-uplink-interference"
+
+
+@pytest.mark.parametrize(
+    "causes",
+    [
+        [],
+        [("unproved", 0.33, False, False)],
+        [("contradicted", 0.33, True, True)],
+        [("one of several", 0.15, True, False), ("another", 0.14, True, False), ("third", 0.09, True, False)],
+    ],
+)
+def test_an_element_without_proof_of_one_cause_stays_open_but_names_no_customer(causes: list[Any]) -> None:
+    answer = element_answer(ELEMENT, [of_cell(*causes)])
+    assert answer["verdict"] == "cannot_tell"
+    assert NO_RECORD not in [cause["id"] for cause in answer["result"]["causes"]]
+    assert answer["top_cause"] == (causes[0][0] if causes else None)
+
+
+def test_attempts_that_failed_still_come_before_what_counters_say() -> None:
+    own = of_cell(("drop-uplink-interference", 0.33, True, False))
+    answer = element_answer(ELEMENT, [own, result("a", cause="x")])
+    assert (answer["top_cause"], answer["causes_of_attempts"]) == ("x", [{"id": "x", "attempts": 1}])
+    open_attempt = element_answer(ELEMENT, [own, result("a", "cannot_tell")])
+    assert open_attempt["top_cause"] == "drop-uplink-interference"
 
 
 def test_the_title_is_class_area_and_top_cause() -> None:

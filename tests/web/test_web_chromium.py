@@ -89,7 +89,12 @@ def window(chromium: Browser, site: str) -> Iterator[Open]:
 def _alert(site: str, name: str) -> None:
     """Post an alert about the cell as Alertmanager does."""
     now = datetime(2024, 3, 6, 9, 5, tzinfo=UTC).isoformat()
-    labels = {"alertname": "VoiceDropRatioHigh", "ecgi": CELL, "category": "drop"}
+    labels = {
+        "alertname": "VoiceDropRatioHigh",
+        "ecgi": CELL,
+        "category": "drop",
+        "kpi": "erab_drop_ratio_qci1_cell",
+    }
     alert = {
         "status": "firing", "labels": labels, "annotations": {"summary": "drops"}, "startsAt": now,
         "endsAt": "0001-01-01T00:00:00Z", "generatorURL": "", "fingerprint": f"f00d{name}",
@@ -245,6 +250,8 @@ def test_who_is_on_call_goes_from_the_alert_to_the_cause_and_the_dispatch(
     page.locator("tr[data-row] a").first.click()
     first = page.locator(".causes li.first")
     expect(first).to_contain_text(CELL, timeout=PATIENCE_MS)
+    expect(first.locator("figure[data-chart]").first).to_be_visible(timeout=PATIENCE_MS)
+    expect(first).to_contain_text("DRP-04")
     there = page.url
     first.locator("a[href^='/ui/runbooks/']").first.click()
     expect(page.get_by_role("heading", level=1)).to_be_visible()

@@ -41,7 +41,7 @@
   }
 
   function series(data) {
-    const looks = { line: { stroke: colour("--accent"), width: 1.6, points: { size: 4 } }, low: { width: 0 }, high: { width: 0 } };
+    const looks = { line: { stroke: colour("--accent"), width: 1.6, points: data.x.length < 40 ? { show: true, size: 7 } : { size: 4 } }, low: { width: 0 }, high: { width: 0 } };
     const number = (u, v) => (v === null || v === undefined ? "–" : Number(v.toPrecision(4)).toString());
     const first = data.names ? { label: data.time, value: (u, v) => (v === null ? "–" : data.names[v]) } : { label: data.time };
     return [first, ...data.series.map((one) => ({ label: one.label, value: number, ...looks[one.role] }))];
