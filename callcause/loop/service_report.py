@@ -29,6 +29,10 @@ HANDLING = ("department", "month")
 """Mean handling times are told for both together (QC-BJ)."""
 _COLUMN = {"ticket_id": "id", "department": "holder"}
 """Columns of the table that have another name there."""
+STYLE = (
+    "body{font-family:sans-serif;margin:2em}table{border-collapse:collapse}"
+    "td,th{border:1px solid #999;padding:2px 8px;text-align:left}td.n{text-align:right}"
+)
 Table = tuple[list[str], list[list[str]]]
 
 
@@ -94,14 +98,26 @@ def html(report: Report, language: str = "en") -> str:
     """Return the report as one HTML page without scripts."""
     parts = [f"<h1>{word('title', language)}</h1><p>{_period(report)}</p>"]
     for heading, (header, rows) in _sections(report, language):
-        body = "".join(f"<tr>{''.join(f'<td>{escape(c)}</td>' for c in row)}</tr>" for row in rows)
-        head = "".join(f"<th>{escape(c)}</th>" for c in header)
-        parts.append(f"<h2>{escape(heading)}</h2><table><tr>{head}</tr>{body}</table>")
-    parts.append(chart_svg(report.chart, report.goal, language))
-    parts += [f"<p>{escape(text)}</p>" for text in _change_text(report, language) if not text.startswith("#")]
-    style = "body{font-family:sans-serif}td,th{border:1px solid #999}table{border-collapse:collapse}"
-    page = f'<!doctype html><html lang="{language}"><meta charset="utf-8"><style>{style}</style>'
+        parts.append(f"<h2>{escape(heading)}</h2>{_html_table(header, rows)}")
+        if heading == word("timeliness", language):
+            parts.append(chart_svg(report.chart, report.goal, language))
+    heading, *said = _change_text(report, language) or [""]
+    if said:
+        parts.append(f"<h2>{escape(heading.removeprefix('## '))}</h2><p>{escape(' '.join(said).strip())}</p>")
+    page = f'<!doctype html><html lang="{language}"><meta charset="utf-8"><style>{STYLE}</style>'
     return f"{page}<title>{word('title', language)}</title><body>{''.join(parts)}</body></html>\n"
+
+
+def _html_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Write a table; what begins with a digit, or is none, stands on the right."""
+
+    def cell_of(text: str) -> str:
+        number = ' class="n"' if text == "-" or text[:1].isdigit() else ""
+        return f"<td{number}>{escape(text)}</td>"
+
+    head = "".join(f"<th>{escape(c)}</th>" for c in header)
+    body = "".join(f"<tr>{''.join(map(cell_of, row))}</tr>" for row in rows)
+    return f"<table><tr>{head}</tr>{body}</table>"
 
 
 def _series(name: str, values: Sequence[Any]) -> pl.Series:

@@ -120,6 +120,15 @@ def test_the_chart_has_a_scale_the_goal_and_each_share(tickets: pl.DataFrame) ->
     assert drawn.count("<circle") == 3
 
 
+def test_the_page_tells_of_a_measure_under_its_heading_and_numbers_stand_on_the_right(
+    tickets: pl.DataFrame,
+) -> None:
+    measure = datetime(2024, 4, 1, tzinfo=UTC)
+    page = html(make_report(tickets, NOBODY, START, END, goal=0.9, zone="UTC", measure=measure), "en")
+    assert "<h2>Volume before and after the measure</h2><p>before 120 / 91 days, after 10 / 91 days;" in page
+    assert '<td>drop</td><td class="n">130</td>' in page
+
+
 def test_a_period_without_tickets_has_no_numbers_instead_of_zeros() -> None:
     report = make_report(pl.DataFrame(schema=LIFE), NOBODY, START, END, goal=0.9, zone="UTC")
     assert report.by["month"].height == 0
