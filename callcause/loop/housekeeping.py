@@ -15,10 +15,12 @@ from callcause.loop.life import State
 from callcause.loop.settings import RecordRetention, RetentionSettings
 from callcause.service.desk import Desk
 from callcause.state import Database
+from callcause.state.alert import AlertGroup
 from callcause.state.base import UtcTime, utc_now
 from callcause.state.bookkeeping import Answered
 from callcause.state.notice import WAITING, Notice
 from callcause.state.ticket import FormerTicket, Ticket
+from callcause.state.trouble_ticket import GIVEN_UP, Delivery
 from callcause.state.vault import VaultEntry, VaultRequest
 from callcause.state.warning import ComplaintDay, EarlyWarning
 from collectors.store.erasure import Erased
@@ -69,51 +71,17 @@ class Housekeeping(Desk):
 
 def retain(session: Session, settings: RetentionSettings, now: datetime) -> dict[str, int]:
     """Remove what is older than its kind is kept; returns how much of each, which the audit log keeps too."""
-
-    def before(days: float | None) -> datetime | None:
-        return now - timedelta(days=days) if days is not None else None
-
     removed: dict[str, int] = {}
-    wanted: list[tuple[str, datetime | None, Callable[[datetime], Any]]] = [
-        ("closed_tickets", before(settings.closed_tickets_d), _closed),
-        (
-            "vault_entries",
-            before(settings.vault_entries_d),
-            lambda at: delete(VaultEntry).where(VaultEntry.at < at),
-        ),
-        (
-            "vault_requests",
-            before(settings.vault_requests_d),
-            lambda at: delete(VaultRequest).where(VaultRequest.asked_at < at),
-        ),
-        (
-            "idempotency_keys",
-            before(settings.idempotency_keys_d),
-            lambda at: delete(Answered).where(Answered.at < at),
-        ),
-        (
-            "notices",
-            before(settings.notices_d),
-            lambda at: delete(Notice).where(Notice.made_at < at, Notice.state != WAITING),
-        ),
-        (
-            "warnings",
-            before(settings.warnings_d),
-            lambda at: delete(EarlyWarning).where(EarlyWarning.recovered_at < at),
-        ),
-        (
-            "complaint_days",
-            before(settings.complaint_days_d),
-            lambda at: delete(ComplaintDay).where(ComplaintDay.day < at.date()),
-        ),
-    ]
-    for name, at, make in wanted:
-        if at is not None:
-            if make is _closed:
-                _remember(session, at, now)
-            number = int(getattr(session.execute(make(at)), "rowcount", 0))
-            if number:
-                removed[name] = number
+    for name, make in OLD.items():
+        days = getattr(settings, f"{name}_d")
+        if days is None:
+            continue
+        at = now - timedelta(days=days)
+        if make is _closed:
+            _remember(session, at, now)
+        number = int(getattr(session.execute(make(at)), "rowcount", 0))
+        if number:
+            removed[name] = number
     if removed:
         append(session, now, SYSTEM, "retention", "state database", removed)
     return removed
@@ -133,3 +101,17 @@ def _remember(session: Session, at: datetime, now: datetime) -> None:
     there = exists().where(FormerTicket.id == Ticket.id)
     gone = select(Ticket.id, literal(now, UtcTime)).where(*_closed_before(at), ~there)
     session.execute(insert(FormerTicket).from_select(["id", "at"], gone))
+
+
+OLD: dict[str, Callable[[datetime], Any]] = {
+    "closed_tickets": _closed,
+    "vault_entries": lambda at: delete(VaultEntry).where(VaultEntry.at < at),
+    "vault_requests": lambda at: delete(VaultRequest).where(VaultRequest.asked_at < at),
+    "idempotency_keys": lambda at: delete(Answered).where(Answered.at < at),
+    "notices": lambda at: delete(Notice).where(Notice.made_at < at, Notice.state != WAITING),
+    "warnings": lambda at: delete(EarlyWarning).where(EarlyWarning.recovered_at < at),
+    "complaint_days": lambda at: delete(ComplaintDay).where(ComplaintDay.day < at.date()),
+    "alerts": lambda at: delete(AlertGroup).where(AlertGroup.resolved_at < at),
+    "hub_events": lambda at: delete(Delivery).where(Delivery.state == GIVEN_UP, Delivery.at < at),
+}
+"""What removes things of each kind that are older; the setting of a kind is `<kind>_d`."""

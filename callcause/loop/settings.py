@@ -31,6 +31,8 @@ class RetentionSettings(_Section):
     notices_d: float | None = Field(default=365.0, gt=0)
     warnings_d: float | None = Field(default=None, gt=0)
     complaint_days_d: float | None = Field(default=800.0, gt=0)
+    alerts_d: float | None = Field(default=365.0, gt=0, description="groups of alerts that are resolved")
+    hub_events_d: float | None = Field(default=30.0, gt=0, description="TMF621 events that were given up")
     every_h: float = Field(default=6.0, gt=0, description="how often what is too old is removed")
 
 

@@ -22,7 +22,7 @@ from callcause.loop import audit_log, queue
 from callcause.loop.cluster import Cluster
 from callcause.loop.course import begin
 from callcause.loop.erasure import erase
-from callcause.loop.housekeeping import Housekeeping, retain
+from callcause.loop.housekeeping import OLD, Housekeeping, retain
 from callcause.loop.incident_desk import link, shared_diagnosis
 from callcause.loop.life import LoopError
 from callcause.loop.settings import (
@@ -38,8 +38,10 @@ from callcause.loop.shared_keys import Diagnosed, Inventories, pairs
 from callcause.loop.vault import Vault
 from callcause.loop.warning_desk import WarningDesk, report
 from callcause.state import Database, StateSettings
+from callcause.state.alert import AlertGroup
 from callcause.state.incident import Incident
 from callcause.state.ticket import Result, Ticket
+from callcause.state.trouble_ticket import Delivery, Subscription
 from callcause.state.vault import AuditRow, VaultEntry
 from callcause.state.warning import ComplaintDay, EarlyWarning
 from collectors.secret import Secret
@@ -409,6 +411,34 @@ def test_retention_removes_what_is_too_old_and_says_so(state: Database) -> None:
     assert state.read(lambda s: sorted(s.scalars(select(Ticket.id)))) == ["T-2", "T-3"]
     (entry,) = state.read(lambda s: list(s.scalars(select(AuditRow))))
     assert entry.action == "retention"
+
+
+def test_resolved_alerts_and_events_that_were_given_up_go_too(state: Database) -> None:
+    old = NOW - timedelta(days=400)
+
+    def group(name: str, resolved: datetime | None) -> AlertGroup:
+        return AlertGroup(
+            id=name, group_key=name, receiver="r", status="x", group_labels={}, common_labels={},
+            common_annotations={}, external_url="", opened_at=old, updated_at=old, resolved_at=resolved,
+            diagnosis="done",
+        )  # fmt: skip
+
+    def event(number: int, how: str) -> Delivery:
+        return Delivery(
+            id=number, subscription_id="s", ticket_id="T", event_type="e", at=old, state=how, attempts=1,
+            next_at=old,
+        )  # fmt: skip
+
+    add(state, group("A-1", old), group("A-2", None), group("A-3", NOW))
+    add(state, Subscription(id="s", api="v5", callback="http://x/", who="x", made_at=old))
+    add(state, event(1, "given_up"), event(2, "waiting"))
+    assert state.write(lambda s: retain(s, RetentionSettings(), NOW)) == {"alerts": 1, "hub_events": 1}
+    assert state.read(lambda s: sorted(s.scalars(select(AlertGroup.id)))) == ["A-2", "A-3"]
+    assert state.read(lambda s: list(s.scalars(select(Delivery.id)))) == [2]
+
+
+def test_every_kind_of_the_state_database_has_its_days() -> None:
+    assert {f"{name}_d" for name in OLD} | {"every_h"} == set(RetentionSettings.model_fields)
 
 
 def test_pages_of_the_queue_go_through_priorities_due_times_and_tickets_without(state: Database) -> None:
