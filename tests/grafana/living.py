@@ -15,7 +15,8 @@ from typing import Any
 import httpx
 import pytest
 import yaml
-from service.conftest import KEY, ServiceProcess, ready, wait_until
+from service_process import KEY, ServiceProcess, ready
+from waiting import wait_until
 
 from callcause.simulator import simulate
 from callcause.simulator.period import Period
@@ -157,7 +158,7 @@ class LivingNetwork:
         causes = self.client.get(f"/tickets/{ticket}").json()["causes"]
         features = {"satisfaction": ("Integer", 5)}
         if causes:
-            features["confirmedCause"] = ("String", causes[0]["id"])  # type: ignore[assignment]
+            features["confirmedCause"] = ("String", causes[0]["id"])
         body = {
             "@type": "TroubleTicket", "status": "closed",
             "troubleTicketCharacteristic": [

@@ -106,7 +106,7 @@ async def _ready(service: Service, root: Path) -> tuple[Path, list[BaseException
             failures.append(error)
             raise
 
-    service.diagnostician.diagnose = heard  # type: ignore[method-assign]
+    service.diagnostician.diagnose = heard
     return alarms, failures
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +10,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from service.conftest import BEGAN, CELL, Receiver, wait_until
+from loopback import free_port, serving
+from service.conftest import Receiver
+from small_network import BEGAN, CELL
+from waiting import wait_until
 
 
 @contextmanager
@@ -23,27 +25,13 @@ def alertmanager(folder: Path, webhook: str) -> Iterator[str]:
         f"receivers: [{{name: callcause, webhook_configs: [{{url: '{webhook}', send_resolved: true}}]}}]\n"
     )
     port = free_port()
-    process = subprocess.Popen(
-        [
-            "prometheus-alertmanager", f"--config.file={config}", f"--storage.path={folder / 'am'}",
-            f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address=",
-        ],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    command = [
+        "prometheus-alertmanager", f"--config.file={config}", f"--storage.path={folder / 'am'}",
+        f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address=",
+    ]  # fmt: skip
     url = f"http://127.0.0.1:{port}"
-    try:
-        wait_until(lambda: _ready(url), "Alertmanager ready")
+    with serving(command, f"{url}/-/ready", folder / "alertmanager.log"):
         yield url
-    finally:
-        process.terminate()
-        process.wait(60)
-
-
-def _ready(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/-/ready", timeout=60).status_code == 200
-    except httpx.TransportError:
-        return False
 
 
 def tell(url: str, *labels: str, start: str, end: str | None = None) -> None:
@@ -59,7 +47,7 @@ def test_an_alerted_cell_is_diagnosed_told_onward_and_closed(
     served: httpx.Client, receiver: Receiver, tmp_path: Path, needs_programs: Callable[..., None]
 ) -> None:
     needs_programs("prometheus-alertmanager", "amtool")
-    folder: Path = served.folder  # type: ignore[attr-defined]
+    folder: Path = served.folder
     labels, start = ("CellDrops", f"ecgi={CELL}", "region=0871"), BEGAN.isoformat()
 
     def group() -> dict[str, object] | None:

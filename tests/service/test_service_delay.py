@@ -18,13 +18,13 @@ TAKEN = datetime(2026, 3, 11, 10, tzinfo=UTC)
 def diagnosed(database: Database, name: str, *delays_s: float) -> None:
     def write(session: object) -> None:
         times = {"received_at": TAKEN, "taken_in_at": TAKEN}
-        session.add(Ticket(id=name, record={}, source="t", state="entered", **times))  # type: ignore[attr-defined]
-        session.flush()  # type: ignore[attr-defined]
+        session.add(Ticket(id=name, record={}, source="t", state="entered", **times))
+        session.flush()
         for delay_s in delays_s:
             at = TAKEN + timedelta(seconds=delay_s)
             made = Result(ticket_id=name, at=at, verdict="cause", runbook_version="1", contract={})
-            session.add(made)  # type: ignore[attr-defined]
-            session.flush()  # type: ignore[attr-defined]
+            session.add(made)
+            session.flush()
 
     database.write(write)
 

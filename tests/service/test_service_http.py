@@ -12,7 +12,8 @@ from uuid import uuid4
 import httpx
 import pytest
 from jsonschema import Draft202012Validator
-from service.conftest import KEY, verdict_of, wait_until
+from service_process import KEY, verdict_of
+from waiting import wait_until
 
 CONTRACT = [
     "schema", "ticket_id", "category", "verdict", "causes", "checks", "missing", "guilty_node", "cluster",
@@ -137,7 +138,7 @@ def test_the_list_is_read_page_by_page_without_gaps(served: httpx.Client) -> Non
 
 
 def test_a_file_that_another_process_ingests_is_diagnosed_too(served: httpx.Client) -> None:
-    folder: Path = served.folder  # type: ignore[attr-defined]
+    folder: Path = served.folder
     name = f"F-{uuid4().hex}"
     table = folder / f"{name}.csv"
     table.write_text(

@@ -11,7 +11,8 @@ from uuid import uuid4
 import httpx
 from presence import absent
 from prometheus_client.parser import text_string_to_metric_families
-from service.conftest import verdict_of, wait_until
+from service_process import verdict_of
+from waiting import wait_until
 
 CANARY = "13899990001"
 

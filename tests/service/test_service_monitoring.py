@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import socket
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -13,7 +11,9 @@ from typing import Any
 
 import httpx
 import yaml
-from service.conftest import ServiceProcess, ready, wait_until
+from loopback import free_port, serving
+from service_process import ServiceProcess, ready
+from waiting import wait_until
 
 from collectors.kpi.catalogue import load_catalogue
 from dashboards.alerting.alertmanager import alertmanager_config
@@ -35,22 +35,10 @@ def bad_cell(path: Path) -> None:
 
 
 @contextmanager
-def running(url: str, command: list[str]) -> Iterator[str]:
+def ready_at(url: str, command: list[str], folder: Path) -> Iterator[str]:
     """Run a program until the block ends; yields its URL once it is ready."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        wait_until(lambda: _ready(url), f"{command[0]} ready")
+    with serving(command, f"{url}/-/ready", folder / f"{command[0]}.log"):
         yield url
-    finally:
-        process.terminate()
-        process.wait(60)
-
-
-def _ready(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/-/ready", timeout=60).status_code == 200
-    except httpx.TransportError:
-        return False
 
 
 def alertmanager(folder: Path, service: str) -> Any:
@@ -59,10 +47,10 @@ def alertmanager(folder: Path, service: str) -> Any:
     config["route"] |= {"group_wait": "0s", "group_interval": "1s"}
     (folder / "alertmanager.yml").write_text(yaml.safe_dump(config))
     url = f"http://127.0.0.1:{free_port()}"
-    return running(
+    return ready_at(
         url,
         ["prometheus-alertmanager", f"--config.file={folder}/alertmanager.yml", f"--storage.path={folder}/am",
-         f"--web.listen-address={url.removeprefix('http://')}", "--cluster.listen-address="],
+         f"--web.listen-address={url.removeprefix('http://')}", "--cluster.listen-address="], folder,
     )  # fmt: skip
 
 
@@ -80,10 +68,11 @@ def prometheus(folder: Path, service: str, manager: str) -> Any:
     }
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
     url = f"http://127.0.0.1:{free_port()}"
-    return running(
+    return ready_at(
         url,
         ["prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/tsdb",
          f"--web.listen-address={url.removeprefix('http://')}"],
+        folder,
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from service.conftest import KEY, ServiceProcess, ready, verdict_of
+from service_process import KEY, ServiceProcess, ready, verdict_of
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "callcause.toml"
 CANARY = "8613812345678"

@@ -20,13 +20,13 @@ def confirm(database: Database, number: int, cause: str, chance: float = 0.8) ->
         ticket = Ticket(
             id=f"T{number}", record={}, source="t", state="closed", received_at=NOW, taken_in_at=NOW
         )
-        session.add(ticket)  # type: ignore[attr-defined]
-        session.flush()  # type: ignore[attr-defined]
+        session.add(ticket)
+        session.flush()
         told = Feedback(
             ticket_id=ticket.id, at=NOW, who="w", confirmed_cause=cause, category="drop", verdict="cause",
             first_cause=DROP, first_probability=chance,
         )  # fmt: skip
-        session.add(told)  # type: ignore[attr-defined]
+        session.add(told)
 
     database.write(write)
 

@@ -74,7 +74,7 @@ def scheduled(
     async def run() -> tuple[Asked, Health, Counts]:
         collector = Asked(PolledSettings(name="lab", **settings), targets)
         health, counts = Health(), Counts()
-        schedule = Schedule(None, counts, health)  # type: ignore[arg-type]
+        schedule = Schedule(None, counts, health)
         schedule.add(collector)
         schedule.start()
         await reached(lambda: until(collector, health))
@@ -176,7 +176,7 @@ class Listened(Listener[SourceSettings]):
 def listened(deaths: int, until: Callable[[Listened, Health], bool]) -> tuple[Listened, Health, Counts]:
     async def run() -> tuple[Listened, Health, Counts]:
         listener, health, counts, stopping = Listened(deaths), Health(), Counts(), asyncio.Event()
-        keeper = Listening(None, counts, health, stopping)  # type: ignore[arg-type]
+        keeper = Listening(None, counts, health, stopping)
         keeper.start(listener)
         await reached(lambda: until(listener, health))
         stopping.set()

@@ -146,7 +146,7 @@ async def _while_the_folder_is_gone(root: Path) -> None:
                 failures.append(error)
                 raise
 
-        service.diagnostician.diagnose = heard  # type: ignore[method-assign]
+        service.diagnostician.diagnose = heard
         records, away = root / "store" / "segments", root / "away"
         records.rename(away)
         await _post(service, "S-1")

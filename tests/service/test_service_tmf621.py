@@ -3,126 +3,14 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Iterator
-from functools import lru_cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
-import yaml
-from conftest import BEGAN, CELL, verdict_of, wait_until
-from jsonschema import Draft4Validator, FormatChecker
-from referencing import Registry, Resource
-from referencing.jsonschema import DRAFT4
-
-V5, V4 = "/tmf-api/troubleTicket/v5", "/tmf-api/troubleTicket/v4"
-MERGE = {"Content-Type": "application/merge-patch+json"}
-Document = dict[str, Any]
-
-
-def posted(**more: Any) -> Document:
-    """A trouble ticket as a CRM posts it, with a clear number in every place that can hold one."""
-    return {
-        "@type": "TroubleTicket",
-        "name": "Call cut, 13800000001",
-        "description": "打给13987654321断了",
-        "severity": "Major",
-        "ticketType": "complaint",
-        "priority": "High",
-        "channel": {"@type": "ChannelRef", "id": "hotline_10086"},
-        "externalIdentifier": [{"@type": "ExternalIdentifier", "id": "CRM-77", "owner": "CRM"}],
-        "relatedParty": [
-            {
-                "@type": "RelatedPartyRefOrPartyRoleRef",
-                "role": "customer",
-                "partyOrPartyRole": {
-                    "@type": "PartyRef", "id": "C-4711", "name": "Zhang Wei", "@referredType": "Individual",
-                },
-            }
-        ],
-        "relatedEntity": [
-            {
-                "@type": "RelatedEntity",
-                "role": "msisdn",
-                "entity": {"@type": "EntityRef", "id": "8613800000001"},
-            }
-        ],
-        "note": [{"@type": "Note", "author": "Li Na", "text": "call her on +86 138 0000 0001"}],
-        "troubleTicketCharacteristic": [
-            {"@type": "StringCharacteristic", "name": "occurredAt", "value": BEGAN.isoformat()},
-            {"@type": "StringCharacteristic", "name": "ecgi", "value": CELL},
-            {"@type": "StringCharacteristic", "name": "category", "value": "drop"},
-            {"@type": "IntegerCharacteristic", "name": "contact", "value": 8613800000001},
-        ],
-        **more,
-    }  # fmt: skip
-
-
-CLEAR = ("13800000001", "13987654321", "138 0000 0001", "Zhang", "Li Na", "C-4711")
-
-
-class Documents:
-    """TM Forum's own documents as validators, by the name of a schema."""
-
-    def __init__(self, folder: Path) -> None:
-        with (folder / "tmf621/TMF621-Trouble_Ticket-v5.0.1.oas.yaml").open() as file:
-            five = yaml.load(file, yaml.CSafeLoader)
-        four = json.loads(
-            (folder / "tmf621/TMF621_Trouble_Ticket_Management_API_v4.0.0_swagger.json").read_text()
-        )
-        _read_discriminators(five)
-        resources = [(f"urn:{n}", Resource(d, DRAFT4)) for n, d in (("v5", five), ("v4", four))]
-        self._registry: Any = Registry().with_resources(resources)
-        self._place = {"v5": "/components/schemas/", "v4": "/definitions/"}
-
-    def check(self, api: str, name: str, document: object) -> None:
-        """Fail where the document does not fit."""
-        schema = {"$ref": f"urn:{api}#{self._place[api]}{name}"}
-        validator = Draft4Validator(schema, registry=self._registry, format_checker=FormatChecker())
-        found = [f"{list(e.absolute_path)}: {e.message[:200]}" for e in validator.iter_errors(document)]
-        assert found == []
-
-
-def _read_discriminators(schema: Any) -> None:
-    """With a discriminator `@type` chooses among `oneOf`; to JSON Schema alone all of them fit."""
-    if isinstance(schema, dict):
-        if "discriminator" in schema and "oneOf" in schema:
-            schema["anyOf"] = schema.pop("oneOf")
-        for value in schema.values():
-            _read_discriminators(value)
-    elif isinstance(schema, list):
-        for value in schema:
-            _read_discriminators(value)
-
-
-_read_once = lru_cache(maxsize=1)(Documents)
-
-
-@pytest.fixture
-def documents(third_party_data: Path) -> Documents:
-    """The published documents, read once."""
-    return _read_once(third_party_data)
-
-
-@pytest.fixture(scope="module")
-def created(served: httpx.Client) -> Document:
-    """One ticket of a CRM, diagnosed."""
-    answer = served.post(f"{V5}/troubleTicket", json=posted())
-    assert answer.status_code == 201, answer.text
-    made: Document = answer.json()
-    assert answer.headers["location"] == made["href"]
-    verdict_of(served, made["id"])
-    return made
-
-
-def read(client: httpx.Client, ident: str, api: str = V5) -> Document:
-    answer = client.get(f"{api}/troubleTicket/{ident}")
-    assert answer.status_code == 200, answer.text
-    found: Document = answer.json()
-    return found
+from service_process import verdict_of
+from small_network import CELL
+from trouble_tickets import CLEAR, V4, V5, Document, Documents, posted, read
+from waiting import wait_until
 
 
 def test_no_identity_of_a_posted_ticket_comes_back_or_is_stored(
@@ -131,7 +19,7 @@ def test_no_identity_of_a_posted_ticket_comes_back_or_is_stored(
     for text in (json.dumps(created), json.dumps(read(served, created["id"])), served.get("/tickets").text):
         for clear in CLEAR:
             assert clear not in json.dumps(json.loads(text), ensure_ascii=False)
-    folder: Path = served.folder  # type: ignore[attr-defined]
+    folder: Path = served.folder
     stored = b"".join(p.read_bytes() for p in folder.rglob("*") if p.is_file() and "state" in p.name)
     assert b"C-4711" not in stored
     assert b"8613800000001" not in stored
@@ -241,200 +129,34 @@ def test_lists_are_filtered_paged_and_hold_the_wanted_fields(served: httpx.Clien
     assert after.json() == []
 
 
+def test_what_changed_since_a_moment_is_found_by_its_last_update(served: httpx.Client) -> None:
+    made = [served.post(f"{V5}/troubleTicket", json=posted(name=f"u{n}")).json()["id"] for n in range(2)]
+    for name in made:
+        verdict_of(served, name)
+    assert served.patch(f"{V5}/troubleTicket/{made[0]}", json={"name": "another"}).status_code == 200
+
+    def found(**query: str) -> set[str]:
+        answer = served.get(f"{V5}/troubleTicket", params={"limit": "1000", **query})
+        assert answer.status_code in (200, 206)
+        return {row["id"] for row in answer.json()} & set(made)
+
+    def agrees() -> bool:
+        """A ticket may be looked at again in between; then the lists are asked for once more."""
+        first, last = (read(served, name)["lastUpdate"] for name in reversed(made))
+        return [found(**{f"lastUpdate{how}": last}) for how in (".gt", ".gte", "", ".lt", ".lte")] == [
+            set(), {made[0]}, {made[0]}, {made[1]}, set(made)
+        ] and found(**{"lastUpdate.gt": first}) == {made[0]}  # fmt: skip
+
+    wait_until(agrees, "lists that agree with what is shown")
+    assert found(**{"resolutionDate.gt": "2000-01-01T00:00:00Z"}) == set(), "none of them is resolved"
+
+
 @pytest.mark.parametrize(
     "query",
     [{"colour": "red"}, {"limit": "x"}, {"offset": "-1"}, {"status": "gone"}, {"sort": "mood"},
-     {"creationDate.gt": "now"}],
+     {"creationDate.gt": "now"}, {"lastUpdate.gt": "now"}, {"lastUpdate": "2026-01-01"}],
 )  # fmt: skip
 def test_a_list_request_that_means_nothing_is_refused(served: httpx.Client, query: dict[str, str]) -> None:
     answer = served.get(f"{V5}/troubleTicket", params=query)
     assert answer.status_code == 400
     assert answer.json()["code"] == "400"
-
-
-def patch(client: httpx.Client, ident: str, body: Document, **headers: str) -> httpx.Response:
-    return client.patch(f"{V5}/troubleTicket/{ident}", content=json.dumps(body), headers={**MERGE, **headers})
-
-
-def of(name: str, value: Any) -> Document:
-    return {"@type": "StringCharacteristic", "name": name, "value": value}
-
-
-def test_a_ticket_goes_through_its_life_by_status_alone(served: httpx.Client) -> None:
-    ident = served.post(f"{V5}/troubleTicket", json=posted()).json()["id"]
-    verdict_of(served, ident)
-    assert patch(served, ident, {"status": "inProgress"}).json()["status"] == "inProgress"
-    assert (
-        patch(served, ident, {"status": "pending", "statusChangeReason": "asked"}).json()["status"]
-        == "pending"
-    )
-    assert patch(served, ident, {"status": "resolved"}).json()["status"] == "resolved"
-    early = patch(served, ident, {"status": "closed"})
-    assert (early.status_code, early.json()["code"]) == (409, "satisfaction_missing")
-    assert read(served, ident)["status"] == "resolved"
-    closing = {
-        "status": "closed",
-        "troubleTicketCharacteristic": [of("satisfaction", 5), of("confirmedCause", "drop-weak-coverage")],
-    }
-    closed = patch(served, ident, closing)
-    assert closed.status_code == 200, closed.text
-    assert closed.json()["status"] == "closed"
-    steps = [e["to"] for e in served.get(f"/tickets/{ident}/events").json()["events"]]
-    assert steps[-4:] == ["resolved", "replied", "called_back", "closed"]
-    assert patch(served, ident, {"status": "inProgress"}).json()["code"] == "reason_missing"
-    reopened = patch(served, ident, {"status": "inProgress", "statusChangeReason": "it drops again"})
-    assert reopened.json()["status"] == "inProgress"
-
-
-def test_a_status_that_no_step_leads_to_and_an_unknown_cause_are_refused(
-    served: httpx.Client, created: Document
-) -> None:
-    for status in ("cancelled", "rejected", "held"):
-        assert patch(served, created["id"], {"status": status}).status_code == 409
-    wrong = {"troubleTicketCharacteristic": [of("confirmedCause", "drop-weak-cover")]}
-    answer = patch(served, created["id"], wrong)
-    assert answer.json()["code"] == "unknown_cause"
-    assert "drop-weak-coverage" in answer.json()["message"]
-
-
-def test_a_merge_patch_replaces_and_removes_and_sending_back_what_was_read_changes_nothing(
-    served: httpx.Client, created: Document
-) -> None:
-    ident = created["id"]
-    shown = read(served, ident)
-    keep = ("note", "relatedParty", "relatedEntity", "troubleTicketCharacteristic", "externalIdentifier")
-    back = patch(served, ident, {name: shown[name] for name in keep}).json()
-    for name in ("relatedParty", "relatedEntity", "troubleTicketCharacteristic", "externalIdentifier"):
-        assert back[name] == shown[name]
-    assert [n["text"] for n in back["note"]] == [n["text"] for n in shown["note"]]
-    changed = patch(
-        served, ident, {"name": None, "priority": "Low", "note": [{"text": "tel 13800000001"}]}
-    ).json()
-    assert "name" not in changed
-    assert changed["priority"] == "Low"
-    assert changed["note"][0]["text"] == "tel [number]"
-
-
-def test_of_two_who_read_the_same_version_the_second_is_refused(served: httpx.Client) -> None:
-    answer = served.post(f"{V5}/troubleTicket", json=posted())
-    ident = answer.json()["id"]
-    verdict_of(served, ident)
-    tags: list[str] = []
-
-    def first_is_taken() -> bool:
-        """The service itself may still link the ticket to others; who is told of that reads it again."""
-        tags.append(served.get(f"{V5}/troubleTicket/{ident}").headers["etag"])
-        return patch(served, ident, {"name": "one"}, **{"If-Match": tags[-1]}).status_code == 200
-
-    wait_until(first_is_taken, "nobody else changes the ticket")
-    tag = tags[-1]
-    assert patch(served, ident, {"name": "two"}, **{"If-Match": tag}).status_code == 412
-    assert read(served, ident)["name"] == "one"
-
-
-def test_nothing_is_deleted_where_the_policy_does_not_allow_it(
-    served: httpx.Client, created: Document
-) -> None:
-    assert served.delete(f"{V5}/troubleTicket/{created['id']}").status_code == 403
-    assert served.delete(f"{V5}/troubleTicket/nobody").status_code == 404
-    assert read(served, created["id"])
-
-
-class Listener(ThreadingHTTPServer):
-    """A listener of a CRM: it fails the first time, then keeps what it is sent."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Heard)
-        self.seen: list[Document] = []
-        self.failures = 1
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/events?token=of-the-listener"
-
-
-class _Heard(BaseHTTPRequestHandler):
-    server: Listener
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if self.server.failures:
-            self.server.failures -= 1
-            self.send_response(503)
-        else:
-            self.server.seen.append(body)
-            self.send_response(204)
-        self.end_headers()
-
-    def log_message(self, *_: Any) -> None:
-        return
-
-
-@pytest.fixture
-def listener() -> Iterator[Listener]:
-    server = Listener()
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
-
-
-def test_a_listener_hears_every_event_in_order_although_it_failed_first(
-    served: httpx.Client, listener: Listener, documents: Documents
-) -> None:
-    hub = served.post(f"{V5}/hub", json={"@type": "Hub", "callback": listener.url})
-    assert hub.status_code == 201, hub.text
-    documents.check("v5", "Hub", hub.json())
-    ident = served.post(f"{V5}/troubleTicket", json=posted()).json()["id"]
-    verdict_of(served, ident)
-    patch(served, ident, {"status": "resolved"})
-
-    def mine() -> list[Document]:
-        return [e for e in listener.seen if e["event"]["troubleTicket"]["id"] == ident]
-
-    wait_until(lambda: any(e["eventType"] == "TroubleTicketResolvedEvent" for e in mine()), "resolved event")
-    kinds = [e["eventType"].removeprefix("TroubleTicket") for e in mine()]
-    assert kinds[0] == "CreateEvent"
-    assert (
-        kinds.index("CreateEvent") < kinds.index("AttributeValueChangeEvent") < kinds.index("ResolvedEvent")
-    )
-    assert kinds.count("StatusChangeEvent") == 2
-    assert len({e["eventId"] for e in mine()}) == len(mine())
-    for one in mine():
-        documents.check("v5", one["eventType"], one)
-        assert all(clear not in json.dumps(one, ensure_ascii=False) for clear in CLEAR)
-    assert served.delete(f"{V5}/hub/{hub.json()['id']}").status_code == 204
-    assert served.get(f"{V5}/hub/{hub.json()['id']}").status_code == 404
-
-
-def test_a_listener_hears_only_what_it_asked_for_in_its_version(
-    served: httpx.Client, listener: Listener, documents: Documents
-) -> None:
-    listener.failures = 0
-    query = "eventType=TroubleTicketCreateEvent"
-    hub = served.post(f"{V4}/hub", json={"callback": listener.url, "query": query})
-    assert hub.status_code == 201, hub.text
-    first = served.post(f"{V4}/troubleTicket", json={"description": "a", "severity": "b", "ticketType": "c"})
-    verdict_of(served, first.json()["id"])
-    second = served.post(f"{V4}/troubleTicket", json={"description": "a", "severity": "b", "ticketType": "c"})
-    wanted = [first.json()["id"], second.json()["id"]]
-
-    def heard() -> list[str]:
-        return [e["event"]["troubleTicket"]["id"] for e in listener.seen]
-
-    wait_until(lambda: set(wanted) <= set(heard()), "both tickets")
-    assert {e["eventType"] for e in listener.seen} == {"TroubleTicketCreateEvent"}
-    documents.check("v4", "TroubleTicketCreateEvent", listener.seen[0])
-    served.delete(f"{V4}/hub/{hub.json()['id']}")
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        {}, {"callback": "ftp://x"}, {"callback": "http://"}, {"callback": "http://[x"}, {"callback": 7},
-        {"callback": "http://127.0.0.1/", "query": "eventType=Weather"},
-        {"callback": "http://127.0.0.1/", "query": "colour=red"}, [],
-    ],
-)  # fmt: skip
-def test_a_listener_that_could_never_hear_is_refused(served: httpx.Client, body: Any) -> None:
-    assert served.post(f"{V5}/hub", json=body).status_code == 400

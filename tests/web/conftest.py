@@ -2,95 +2,35 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import httpx
-import polars as pl
 import pytest
+from service_process import ServiceProcess, ready
+from small_network import BEGAN, CELL, dropped_calls, store_tables
+from waiting import wait_until
 
-from collectors.ingest import ingest
-from collectors.records import load_schemas
-from collectors.store import Store
-
-KEY = "tests-only-key-0123456789abcdef"
-PATIENCE_S = 240.0
-CELL = "460-00-345014-3"
 NUMBER = "8613800000001"
-BEGAN = datetime(2024, 3, 6, 9, 0, tzinfo=UTC)
 LEAVER, GRAFANA = "leaver.token", "https://grafana.example"
 TOKENS = {"desk": "engineer", "second": "approver", "board": "viewer"}
 
 
-def wait_until(holds: Callable[[], Any], what: str) -> Any:
-    """Return what `holds` gives once it is true; fail after the patience."""
-    end = time.monotonic() + PATIENCE_S
-    while time.monotonic() < end:
-        found = holds()
-        if found:
-            return found
-        time.sleep(0.05)
-    return pytest.fail(f"in {PATIENCE_S:.0f} s never: {what}")
-
-
 def _network(folder: Path) -> None:
     """Put a cell with a hostile name and three calls into a store, that it dropped for weak coverage."""
-    calls = [
-        {
-            "id": f"C-{n}",
-            "icid": f"icid-{n}",
-            "leg": "mo",
-            "started_at": (BEGAN + timedelta(minutes=n)).isoformat(),
-            "calling_number": f"861380000000{n}",
-            "called_number": "8613987654321",
-            "imsi": f"46000123456789{n}",
-            "first_ecgi": CELL,
-            "last_ecgi": CELL,
-            "t_200": (BEGAN + timedelta(minutes=n, seconds=6)).isoformat(),
-            "t_end": (BEGAN + timedelta(minutes=n, seconds=40)).isoformat(),
-            "final_status": 200,
-            "s1ap_group": "RNL",
-            "s1ap_cause": 21,
-            "reasons": '[{"protocol":"SIP","cause":503,"text":"Bearer lost"}]',
-            "rsrp_last": -126.0,
-            "sinr_last": -6.0,
-            "handover_count": 0,
-            "handover_failures": 0,
-        }
-        for n in (1, 2, 3)
-    ]
+    place = {"enb_id": 345014, "tac": 9801, "latitude": 25.04, "longitude": 102.71}
+    drops = {"kpi_id": "erab_drop_ratio_qci1_cell", "period": 3600, "numerator": 40, "denominator": 400}
     hours = [BEGAN - timedelta(hours=n) for n in range(60)]
-    tables = {
-        "call": calls,
-        "cell": [
-            {"ecgi": CELL, "cell_name": "<b onclick=x>KM</b>", "enb_id": 345014, "tac": 9801,
-             "latitude": 25.04, "longitude": 102.71}
-        ],
-        "cell_kpi": [
-            {"ecgi": CELL, "kpi_id": "erab_drop_ratio_qci1_cell", "period_start": at.isoformat(),
-             "period": 3600, "numerator": 40, "denominator": 400}
-            for at in hours
-        ],
-    }  # fmt: skip
-    (folder / "net").mkdir()
-    for kind, rows in tables.items():
-        frame = pl.DataFrame(rows, infer_schema_length=None)
-        lacking = [name for name in load_schemas()[kind].required_columns if name not in frame.columns]
-        whole = frame.with_columns(pl.lit(None).alias(name) for name in lacking)
-        whole.write_csv(folder / f"net/{kind}.csv")
-    with pytest.MonkeyPatch.context() as patch, Store.open(folder / "data" / "store") as store:
-        patch.setenv("CALLCAUSE_PSEUDONYM_KEY", KEY)
-        report = ingest(store, [folder / "net"])
-        store.refresh()
-    assert not report.quarantined, report.problems()
+    store_tables(
+        folder,
+        {
+            "call": dropped_calls(),
+            "cell": [{"ecgi": CELL, "cell_name": "<b onclick=x>KM</b>", **place}],
+            "cell_kpi": [{"ecgi": CELL, "period_start": at.isoformat(), **drops} for at in hours],
+        },
+    )
 
 
 def _configuration(folder: Path) -> Path:
@@ -130,37 +70,17 @@ def leaver(site: str, site_folder: Path) -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def site(site_folder: Path) -> Iterator[str]:
     """The address of a ready service that asks for tokens (`token-of-<name>`)."""
-    folder = site_folder
-    _network(folder)
-    env = {**os.environ, "CALLCAUSE_PSEUDONYM_KEY": KEY} | {
-        f"TOKEN_{n.upper()}": f"token-of-{n}" for n in TOKENS
-    }
-    log = folder / "log"
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "callcause.cli", "serve", "--config", str(_configuration(folder))],
-            cwd=folder, env=env, stdout=out, stderr=out,
-        )  # fmt: skip
+    _network(site_folder)
+    env = {f"TOKEN_{name.upper()}": f"token-of-{name}" for name in TOKENS}
+    process = ServiceProcess(site_folder, _configuration(site_folder), **env)
     try:
-        found = wait_until(
-            lambda: re.search(r'"listening".*"port": "(\d+)"', log.read_text()) or _dead(process, log),
-            "listening",
-        )
-        address = f"http://127.0.0.1:{found[1]}"
-        wait_until(lambda: httpx.get(f"{address}/readyz").status_code == 200, "ready")
-        yield address
+        with process.start() as client:
+            ready(client)
+            address = str(client.base_url)
+        yield address.rstrip("/")
+        process.stop()
     finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(60)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _dead(process: subprocess.Popen[bytes], log: Path) -> None:
-    if process.poll() is not None:
-        pytest.fail(f"the service ended: {log.read_text()}")
+        process.kill()
 
 
 class Browser(httpx.Client):
