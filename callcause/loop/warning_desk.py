@@ -30,7 +30,7 @@ from callcause.service.desk import Desk
 from callcause.state import Database, StaleVersion
 from callcause.state.base import utc_now
 from callcause.state.notice import Notice
-from callcause.state.ticket import Ticket
+from callcause.state.ticket import PENDING, Ticket
 from callcause.state.warning import ComplaintDay, EarlyWarning
 
 SYSTEM = "callcause"
@@ -194,7 +194,10 @@ class WarningDesk(Desk):
                 for one in (day, day + timedelta(days=1))
             )
             query = select(Ticket.category, Ticket.region, func.count()).where(
-                Ticket.received_at >= begin, Ticket.received_at < end
+                Ticket.received_at >= begin,
+                Ticket.received_at < end,
+                Ticket.diagnosis
+                != PENDING,  # until then its type is not known, and it would stay counted as none
             )
             for category, region, n in session.execute(query.group_by(Ticket.category, Ticket.region)):
                 counts[category or "", region or "", day] += n

@@ -272,6 +272,26 @@ def test_tickets_of_the_day_are_counted_in_local_days(state: Database) -> None:
     assert found == {21: 1, 22: 1}
 
 
+def test_a_ticket_is_counted_once_its_type_is_known(state: Database) -> None:
+    add(
+        state, ticket("T-1", region="0871", diagnosis="pending"), ticket("T-2", category="mos", region="0871")
+    )
+    desk = warning_desk(state)
+
+    def counted() -> dict[str, int]:
+        state.write(lambda s: desk.look(s, NOW))
+        return state.read(lambda s: {row.type: row.n for row in s.scalars(select(ComplaintDay))})
+
+    assert counted() == {"mos": 1}
+
+    def diagnosed(session: Session) -> None:
+        row = session.get_one(Ticket, "T-1")
+        row.category, row.diagnosis = "drop", "done"
+
+    state.write(diagnosed)
+    assert counted() == {"mos": 1, "drop": 1}, "nothing stays counted without a type"
+
+
 def contract(cause: str, probability: float) -> dict[str, Any]:
     return {
         "verdict": "cause",
