@@ -102,7 +102,7 @@ def test_one_way_audio_is_silence_of_the_other_direction_after_the_answer(tmp_pa
     assert silent["loss"].null_count() == silent.height  # nothing was seen: that is no ratio
     assert min(silent["max_gap"]) > 4.9
     answered = calls(capture)[0]["t_200"]
-    assert silent["start"].min() > answered  # type: ignore[operator]
+    assert silent["start"].min() > answered
 
 
 def test_a_tap_that_sees_one_direction_alone_tells_of_no_silence(tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ def test_every_capture_there_is_has_its_truth_written_down(third_party_data: Pat
 
 
 def one(capture: Capture, kind: str, **wanted: object) -> dict[str, object]:
-    (row,) = capture.frames[kind].filter(**wanted).to_dicts()  # type: ignore[arg-type]
+    (row,) = capture.frames[kind].filter(**wanted).to_dicts()
     return row
 
 
@@ -141,7 +141,7 @@ def test_a_call_is_joined_to_its_bearers_cells_and_speech(third_party_data: Path
     capture = read_capture(signalling(third_party_data) / "open5gs/volte.pcapng")
     for leg in ("mo", "mt"):
         row = one(capture, "call", leg=leg)
-        assert row["t_200"] < row["t_qci1_requested"] < row["t_qci1_established"]  # type: ignore[operator]
+        assert row["t_200"] < row["t_qci1_requested"] < row["t_qci1_established"]
         assert (row["first_ecgi"], row["codec"], row["final_status"]) == ("001-01-1-156", "AMR-WB", 200)
         voice = capture.frames["voice_slice"].filter(call_id=row["id"])
         assert sorted(voice["direction"]) == ["downlink", "uplink"]

@@ -87,7 +87,7 @@ def test_a_spoiled_file_is_trained_anew(folder: Path, spoil: Callable[[bytes], b
         Learned(np.array([9, 3]), MODEL.idf, MODEL.weights, MODEL.bias),
         Learned(MODEL.bucket, MODEL.idf, MODEL.weights[:, :1], MODEL.bias),
         Learned(MODEL.bucket, np.array([np.nan, 1.0]), MODEL.weights, MODEL.bias),
-        Learned(MODEL.bucket.astype(float), MODEL.idf, MODEL.weights, MODEL.bias),  # type: ignore[arg-type]
+        Learned(MODEL.bucket.astype(float), MODEL.idf, MODEL.weights, MODEL.bias),
         Learned(MODEL.bucket[:0], MODEL.idf[:0], MODEL.weights[:0], MODEL.bias),
     ],
 )

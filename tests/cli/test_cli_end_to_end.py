@@ -50,7 +50,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def results(network: Path) -> list[dict]:  # type: ignore[type-arg]
+def results(network: Path) -> list[dict]:
     return json.loads((network / "results.json").read_text(encoding="utf-8"))
 
 

@@ -135,6 +135,6 @@ def test_the_same_file_again_brings_nobody_back_and_another_one_says_so(
 )
 def test_whoever_is_not_named_is_not_erased(place: Path, given: dict[str, object], said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        erasing.run(place, "asked for by letter", **given)  # type: ignore[arg-type]
+        erasing.run(place, "asked for by letter", **given)
     with pytest.raises(UsageError, match="reason"):
         erasing.run(place, " ", number=False, pseudonym="num_a", ticket=None)

@@ -90,7 +90,7 @@ def test_writing_is_over_when_nothing_is_left(tmp_path: Path) -> None:
     later.write_text("<x/>")
     (tmp_path / "in").mkdir()
     to_come = Unfolding([(datetime.now(UTC) - timedelta(minutes=1), later)])
-    demo = living.Demo(tmp_path, tmp_path / "c.toml", tmp_path / "in", to_come, SimpleNamespace())  # type: ignore[arg-type]
+    demo = living.Demo(tmp_path, tmp_path / "c.toml", tmp_path / "in", to_come, SimpleNamespace())
     assert asyncio.run(living._write(demo))
     assert [path.name for path in (tmp_path / "in").iterdir()] == [
         "VendorA-A20240311.0000+0000-0015+0000_X.xml"
@@ -99,9 +99,9 @@ def test_writing_is_over_when_nothing_is_left(tmp_path: Path) -> None:
 
 def test_what_somebody_else_did_with_a_ticket_is_left_to_them(tmp_path: Path) -> None:
     month = _month(tmp_path)
-    shift = Shift(_Refusing(), month, {}, timedelta(hours=1), 1, NOW)  # type: ignore[arg-type]
+    shift = Shift(_Refusing(), month, {}, timedelta(hours=1), 1, NOW)
     one = SimpleNamespace(ticket="T-1", deed=lambda life, now: Deed("steps", {"to": "accepted"}))
-    shift._act(one, NOW)  # type: ignore[arg-type]
+    shift._act(one, NOW)
     assert not shift._due, "nobody comes back to it"
 
 
@@ -113,7 +113,7 @@ def test_engineers_have_not_seen_what_just_came(tmp_path: Path) -> None:
             looked.append(path)
             return {"clusters": [], "warnings": []}
 
-    shift = Shift(Service(), _month(tmp_path), {}, timedelta(hours=1), 1, NOW)  # type: ignore[arg-type]
+    shift = Shift(Service(), _month(tmp_path), {}, timedelta(hours=1), 1, NOW)
     shift._engineers(NOW)
     assert looked == []
     shift._engineers(NOW - timedelta(minutes=1))

@@ -220,7 +220,7 @@ class Following:
 
 def follow(folder: Path, script: Callable[[Following, Path], object], **options: object) -> HssLogFollower:
     path = folder / "hss.jsonl"
-    follower = HssLogFollower(HssLogSettings(name="hss1", path=path, poll_s=0.01, **options))  # type: ignore[arg-type]
+    follower = HssLogFollower(HssLogSettings(name="hss1", path=path, poll_s=0.01, **options))
 
     async def run() -> None:
         sink = StoreSink(folder / "store", Pseudonymiser(load_key()), SinkSettings(flush_s=3600))
@@ -229,7 +229,7 @@ def follow(folder: Path, script: Callable[[Following, Path], object], **options:
         task = asyncio.create_task(follower.listen(sink, stopping))
         try:
             await follower.listening.wait()
-            await script(Following(sink, follower), path)  # type: ignore[misc]
+            await script(Following(sink, follower), path)
         finally:
             stopping.set()
             await task

@@ -63,7 +63,7 @@ def diagnosed(*rows: dict[str, Any], empty: tuple[str, ...] = (), **settings: An
     weights = make_weights(make_plan(load_runbooks()))
     return decide(
         evidence(*rows, empty=empty), weights, DiagnosisSettings(**settings), load_calibration(), {}
-    )  # type: ignore[arg-type]
+    )
 
 
 def first(*rows: dict[str, Any], empty: tuple[str, ...] = ()) -> list[tuple[str, str | None]]:

@@ -219,7 +219,7 @@ def test_a_release_by_the_cscf_is_blamed_on_the_serving_scscf() -> None:
 
 def test_every_guilty_type_is_a_type_of_the_node_record_and_every_cause_exists() -> None:
     causes = load_runbooks().causes
-    types = set(NodeType.__args__)  # type: ignore[attr-defined]
+    types = set(NodeType.__args__)
     for cause, rule in guilty_types().items():
         assert cause in causes
         assert set(rule["types"]) <= types

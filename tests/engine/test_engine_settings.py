@@ -68,6 +68,6 @@ def test_an_unknown_limit_of_a_derived_value_is_refused_with_its_key(where: dict
 def test_the_limit_of_a_region_decides_for_its_tickets_only() -> None:
     settings = EvidenceSettings(regional={"0871": {"radio_rsrp_dbm": -120.0}})
     frame = pl.DataFrame({"ticket.region": ["0871", "0888", None]})
-    work = Workspace(None, settings, frame)  # type: ignore[arg-type]
+    work = Workspace(None, settings, frame)
     assert frame.select(work.limit("radio_rsrp_dbm").alias("limit"))["limit"].to_list() == [-120, -110, -110]
     assert frame.select(work.limit("lossy_percent").alias("limit"))["limit"][0] == 1.0

@@ -95,7 +95,7 @@ def test_what_is_kept_is_made_again_when_the_records_change() -> None:
 def test_from_a_source_without_a_version_nothing_is_kept() -> None:
     kept = Kept()
     values = iter((1, 2))
-    assert [kept.get(object(), "sum", ("call",), lambda: next(values)) for _ in range(2)] == [1, 2]  # type: ignore[arg-type]
+    assert [kept.get(object(), "sum", ("call",), lambda: next(values)) for _ in range(2)] == [1, 2]
 
 
 def test_only_the_wanted_rows_and_columns_are_read() -> None:

@@ -64,12 +64,12 @@ def root(tmp_path: Path) -> Path:
 
 
 def source(root: Path, **more: object) -> KpiSource:
-    return KpiSource(lambda: Store.open(root), ExposedCells(), clock=lambda: NOW, **more)  # type: ignore[arg-type]
+    return KpiSource(lambda: Store.open(root), ExposedCells(), clock=lambda: NOW, **more)
 
 
 def text(*sources: object, budget: int = 50_000) -> str:
     registry = CollectorRegistry()
-    registry.register(CallcauseCollector(sources, budget))  # type: ignore[arg-type]
+    registry.register(CallcauseCollector(sources, budget))
     return generate_latest(registry).decode()
 
 

@@ -52,7 +52,7 @@ def open_database(folder: Path) -> Database:
 
 
 @pytest.fixture
-def database(loop: tuple[Path, dict[str, str]]):  # type: ignore[no-untyped-def]
+def database(loop: tuple[Path, dict[str, str]]):
     opened = open_database(loop[0])
     yield opened
     opened.close()
@@ -65,7 +65,7 @@ def ticket_ids(database: Database) -> list[str]:
 def test_every_verdict_is_replayed_byte_for_byte_until_its_evidence_is_erased(database: Database) -> None:
     ids = ticket_ids(database)
     assert len(ids) == 40
-    outcomes = {ticket: database.read(lambda s, t=ticket: replay(s, t)).outcome for ticket in ids}  # type: ignore[misc]
+    outcomes = {ticket: database.read(lambda s, t=ticket: replay(s, t)).outcome for ticket in ids}
     assert outcomes == dict.fromkeys(ids, "same")
     database.write(lambda s: erase_evidence(s, [ids[0]]))
     erased = database.read(lambda s: replay(s, ids[0]))
@@ -77,7 +77,7 @@ def test_every_verdict_is_replayed_byte_for_byte_until_its_evidence_is_erased(da
 def test_a_changed_result_is_told_from_its_evidence(database: Database) -> None:
     ident = ticket_ids(database)[1]
 
-    def tamper(session) -> None:  # type: ignore[no-untyped-def]
+    def tamper(session) -> None:
         found = replay(session, ident)
         result = session.get(rows.Result, session.get(Ticket, ident).result_id)
         result.contract = {**found.stored, "verdict": "changed"}
@@ -86,7 +86,7 @@ def test_a_changed_result_is_told_from_its_evidence(database: Database) -> None:
     database.write(tamper)
     assert database.read(lambda s: replay(s, ident)).outcome == "different"
 
-    def mend(session) -> None:  # type: ignore[no-untyped-def]
+    def mend(session) -> None:
         session.get(rows.Result, session.get(Ticket, ident).result_id).contract = before
 
     database.write(mend)
@@ -99,7 +99,7 @@ def test_calibration_changes_nothing_until_approved_and_then_has_a_version(
     causes = load_runbooks().causes
     config = folder / "callcause.toml"
 
-    def close_all(session) -> None:  # type: ignore[no-untyped-def]
+    def close_all(session) -> None:
         for ticket in session.query(Ticket):
             confirm(session, ticket, truth[ticket.id] if truth[ticket.id] in causes else NOT_FOUND, "test")
 
@@ -125,7 +125,7 @@ def test_calibration_changes_nothing_until_approved_and_then_has_a_version(
 def test_a_later_word_replaces_an_earlier_one_and_an_unknown_cause_is_refused(database: Database) -> None:
     ident = ticket_ids(database)[2]
 
-    def twice(session) -> str:  # type: ignore[no-untyped-def]
+    def twice(session) -> str:
         row = session.get(Ticket, ident)
         confirm(session, row, NOT_FOUND, "first")
         session.flush()

@@ -56,7 +56,7 @@ async def until(true: Callable[[], bool]) -> None:
 @asynccontextmanager
 async def running(listener: HepListener, sink: object) -> AsyncIterator[asyncio.Event]:
     stopping = asyncio.Event()
-    task = asyncio.create_task(listener.listen(sink, stopping))  # type: ignore[arg-type]
+    task = asyncio.create_task(listener.listen(sink, stopping))
     ready = asyncio.create_task(listener.listening.wait())
     await asyncio.wait({task, ready}, return_when=asyncio.FIRST_COMPLETED, timeout=PATIENCE_S)
     if task.done():
@@ -70,7 +70,7 @@ async def running(listener: HepListener, sink: object) -> AsyncIterator[asyncio.
 
 def listener(**more: object) -> HepListener:
     given = {"name": "lab", "udp_port": 0, "tell_s": 0.05, "signalling": settings(settle_s=0.2), **more}
-    return HepListener(HepSettings(**given))  # type: ignore[arg-type]
+    return HepListener(HepSettings(**given))
 
 
 def reports(network: Network) -> list[bytes]:

@@ -196,12 +196,12 @@ HSS_DOWN = "hss-unavailable-or-overloaded"
 
 def _reg(name: str, inject: Action, cause: str, node: Node | None, truth: str, **more: object) -> Fault:
     node_type = str(more.pop("node_type", node.node_type if node else "other"))
-    return Fault(name, "register", inject, f"reg-{cause}", node, node_type, truth, **more)  # type: ignore[arg-type]
+    return Fault(name, "register", inject, f"reg-{cause}", node, node_type, truth, **more)
 
 
 def _call(name: str, inject: Action, cause: str, node: Node | None, truth: str, **more: object) -> Fault:
     node_type = str(more.pop("node_type", node.node_type if node else "other"))
-    return Fault(name, "call", inject, cause, node, node_type, truth, **more)  # type: ignore[arg-type]
+    return Fault(name, "call", inject, cause, node, node_type, truth, **more)
 
 
 FAULTS: tuple[Fault, ...] = (

@@ -7,6 +7,7 @@ import os
 import struct
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import cast
 
 PAYLOAD_TYPE = 97
@@ -113,8 +114,8 @@ class MediaStream:
         """Open the RTP port and the RTCP port above it."""
         loop = asyncio.get_running_loop()
         for offset in (0, 1):
-            made = lambda rtcp=bool(offset): _Port(self, rtcp)  # noqa: E731
             address = (self.host, self.port + offset)
+            made = partial(_Port, self, bool(offset))
             transport, _ = await loop.create_datagram_endpoint(made, local_addr=address)
             self._ports.append(transport)
 

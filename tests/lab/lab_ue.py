@@ -285,7 +285,7 @@ class Phone(asyncio.DatagramProtocol):
             self._reply(request, 200, "OK")
 
     def _background(self, work: object) -> None:
-        task: asyncio.Task[None] = asyncio.ensure_future(work)  # type: ignore[call-overload]
+        task: asyncio.Task[None] = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -184,7 +184,7 @@ def test_a_warning_is_raised_above_base_times_coefficient_and_protection(
 ) -> None:
     bases = base_values(history(180, 10), date(2026, 3, 11))
     today = pl.DataFrame({"type": ["drop"], "region": ["0871"], "n": [n]})
-    chosen = WarningSettings(combine=combine)  # type: ignore[arg-type]
+    chosen = WarningSettings(combine=combine)
     assert judge(today, bases, chosen)["level"].item() == level
 
 
@@ -267,7 +267,7 @@ def test_a_log_that_nobody_touched_holds() -> None:
 def test_any_edit_of_the_log_is_found_at_its_entry(index: int, field: str) -> None:
     entries = chain(5)
     value = {"at": NOW + timedelta(seconds=1), "detail": {"why": "other"}}.get(field, "someone else")
-    entries[index] = replace(entries[index], **{field: value})  # type: ignore[arg-type]
+    entries[index] = replace(entries[index], **{field: value})
     fault = verify(entries)
     assert fault is not None
     assert fault.number == index + 1

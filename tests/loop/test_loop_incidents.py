@@ -154,7 +154,7 @@ def test_a_cluster_larger_than_what_is_read_of_it_takes_its_newest_tickets(
     names = [f"T-{n:03d}" for n in range(40)]
     state.write(lambda s: s.add_all(ticket(name, n) for n, name in enumerate(names)))
     diagnose(state, *map(contract, names))
-    desk = IncidentDesk(state, Silent(), SETTINGS)  # type: ignore[arg-type]
+    desk = IncidentDesk(state, Silent(), SETTINGS)
     for start in range(0, 40, 5):  # as they come: each batch is found, however many were there before
         cluster(state, desk, *names[start : start + 5])
     (parent,) = incidents(state)
@@ -189,7 +189,7 @@ def test_a_ticket_that_is_clustered_twice_is_written_down_once(state: Database) 
     names = ["T-0", "T-1", "T-2"]
     state.write(lambda s: s.add_all(ticket(name) for name in names))
     diagnose(state, *map(contract, names))
-    desk = IncidentDesk(state, Silent(), SETTINGS)  # type: ignore[arg-type]
+    desk = IncidentDesk(state, Silent(), SETTINGS)
     for _ in range(2):
         cluster(state, desk, *names)
     assert state.read(lambda s: s.scalar(select(func.count()).select_from(TicketKey))) == 3
@@ -225,7 +225,7 @@ def test_where_everything_rises_no_wide_key_stands_out(state: Database) -> None:
     names = [f"T-{n:02d}" for n in range(16)]
     state.write(lambda s: s.add_all(ticket(name, n) for n, name in enumerate(names)))
     diagnose(state, *map(contract, names))
-    desk = IncidentDesk(state, Silent(), SETTINGS)  # type: ignore[arg-type]
+    desk = IncidentDesk(state, Silent(), SETTINGS)
     made = pl.DataFrame(
         [
             {"ticket_id": name, "at": NOW + timedelta(minutes=n), "key": key, "entity": entity}

@@ -36,7 +36,7 @@ PATH = [
 
 
 def standing(state: str, **more: object) -> Standing:
-    return Standing(State(state), **{"replied": True, "satisfaction": 4, **more})  # type: ignore[arg-type]
+    return Standing(State(state), **{"replied": True, "satisfaction": 4, **more})
 
 
 @pytest.mark.parametrize(("now", "to"), list(itertools.pairwise(PATH)))

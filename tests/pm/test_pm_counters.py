@@ -246,7 +246,7 @@ INFO = st.tuples(
 @given(st.lists(INFO, min_size=1, max_size=5), st.data())
 def test_every_value_ends_in_a_wide_row_or_a_kept_row(
     tmp_path_factory: pytest.TempPathFactory, infos: list, data
-) -> None:  # type: ignore[no-untyped-def,type-arg]
+) -> None:
     maps = load_maps()
     parts = []
     for names, objects, job_name, suspect in infos:

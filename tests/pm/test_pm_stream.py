@@ -45,7 +45,7 @@ def test_a_block_says_who_measured_what_and_when(tmp_path: Path) -> None:
 @pytest.mark.parametrize("root", ["measCollecFile", "measDataFile"])
 @pytest.mark.parametrize("form", [keyed, compact])
 @pytest.mark.parametrize("packed", [False, True])
-def test_both_roots_and_both_value_forms_give_the_same(tmp_path, parse, root, form, packed) -> None:  # type: ignore[no-untyped-def]
+def test_both_roots_and_both_value_forms_give_the_same(tmp_path, parse, root, form, packed) -> None:
     text = document(
         info(form(["a", "b"], {"Cell=1": ["1", "2.5"], "Cell=2": ["-3", "NIL"]}, ["Cell=2"])), root=root
     )

@@ -121,12 +121,12 @@ class FullDisk:
 def test_every_run_learns_that_its_rows_were_not_taken() -> None:
     async def whole() -> None:
         gathering, sink = Gathering("test", linger_s=0.01), FullDisk()
-        runs = [gathering.hand_over([look(node(f"n{i}"), 0, {"load": 1})], sink) for i in range(3)]  # type: ignore[arg-type]
+        runs = [gathering.hand_over([look(node(f"n{i}"), 0, {"load": 1})], sink) for i in range(3)]
         results = await asyncio.gather(*runs, return_exceptions=True)
         assert [type(result) for result in results] == [StoreError] * 3
         assert sink.calls == 1
         with pytest.raises(StoreError):
-            await gathering.hand_over([look(node(), 0, {"load": 1})], sink)  # type: ignore[arg-type]
+            await gathering.hand_over([look(node(), 0, {"load": 1})], sink)
 
     asyncio.run(whole())
 
@@ -141,8 +141,8 @@ def test_a_run_that_is_cancelled_does_not_take_the_rows_of_others_along() -> Non
 
     async def whole() -> None:
         gathering, sink = Gathering("test", linger_s=0.05), Taking()
-        first = asyncio.create_task(gathering.hand_over([look(node("a"), 0, {"load": 1})], sink))  # type: ignore[arg-type]
-        second = asyncio.create_task(gathering.hand_over([look(node("b"), 0, {"load": 1})], sink))  # type: ignore[arg-type]
+        first = asyncio.create_task(gathering.hand_over([look(node("a"), 0, {"load": 1})], sink))
+        second = asyncio.create_task(gathering.hand_over([look(node("b"), 0, {"load": 1})], sink))
         await asyncio.sleep(0)
         first.cancel()
         await second

@@ -33,7 +33,7 @@ def write_csv(path: Path, rows: Iterable[Mapping[str, str]]) -> Path:
 
 
 def load(path: Path, **options: object) -> LoadedRecords:
-    return load_records(path, pseudonymiser=Pseudonymiser(KEY), **options)  # type: ignore[arg-type]
+    return load_records(path, pseudonymiser=Pseudonymiser(KEY), **options)
 
 
 def load_rows(folder: Path, rows: Iterable[Mapping[str, str]], **options: object) -> LoadedRecords:

@@ -109,7 +109,7 @@ def test_closing_tells_the_confirmed_cause_and_why_a_reply_was_late() -> None:
     assert deed.path == "close"
     assert deed.body["confirmed_cause"] == "drop-weak-coverage"
     assert deed.body["overdue_reason"]
-    assert "overdue_reason" not in one.deed(life(state="called_back", satisfaction=5), NOW).body  # type: ignore[union-attr]
+    assert "overdue_reason" not in one.deed(life(state="called_back", satisfaction=5), NOW).body
 
 
 def test_what_nobody_can_tell_is_confirmed_as_not_found() -> None:

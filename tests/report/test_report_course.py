@@ -32,7 +32,7 @@ def course(
         "limit": None,
         "complaint_at": START + timedelta(hours=1),
     }
-    return Course(**{**fields, **more})  # type: ignore[arg-type]
+    return Course(**{**fields, **more})
 
 
 def test_a_course_without_values_says_so_in_words() -> None:
@@ -57,7 +57,7 @@ def test_the_band_is_drawn_only_where_both_edges_are_known() -> None:
 
 def test_the_limit_is_inside_the_picture_even_far_from_the_values() -> None:
     svg = course_svg(course([1.0, 1.1], limit=50.0))
-    y = float(re.search(r'class="limit"[^>]*y1="([\d.]+)"', svg).group(1))  # type: ignore[union-attr]
+    y = float(re.search(r'class="limit"[^>]*y1="([\d.]+)"', svg).group(1))
     assert 0 <= y <= HEIGHT
 
 

@@ -13,7 +13,7 @@ def at(seconds: float) -> datetime:
     return T0 + timedelta(seconds=seconds)
 
 
-def texts(steps: list) -> list[str]:  # type: ignore[type-arg]
+def texts(steps: list) -> list[str]:
     return [step.text for step in steps]
 
 

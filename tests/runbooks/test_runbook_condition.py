@@ -31,10 +31,10 @@ NUMBERS = st.floats(-1e6, 1e6, allow_nan=False).map(lambda x: round(x, 3))
 def comparisons(draw: st.DrawFn) -> Comparison:
     op = draw(st.sampled_from(["==", "!=", "<", "<=", ">", ">=", "in", "not in"]))
     if op in ("<", "<=", ">", ">="):
-        return Comparison(draw(NAMES), op, (draw(NUMBERS),))  # type: ignore[arg-type]
+        return Comparison(draw(NAMES), op, (draw(NUMBERS),))
     kind = draw(st.sampled_from([WORDS, NUMBERS, st.booleans()]))
     size = 3 if op in ("in", "not in") else 1
-    return Comparison(draw(NAMES), op, tuple(draw(st.lists(kind, min_size=1, max_size=size))))  # type: ignore[arg-type]
+    return Comparison(draw(NAMES), op, tuple(draw(st.lists(kind, min_size=1, max_size=size))))
 
 
 def test_a_condition_has_names_operators_and_typed_values() -> None:

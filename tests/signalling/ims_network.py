@@ -41,10 +41,10 @@ SDP_ANSWER = (
 def settings(**more: object) -> SignallingSettings:
     """Settings that name the nodes of this network."""
     nodes = tuple(
-        NodeSetting(name=name, type=node_type, addresses=(f"{end.host}:{end.port}",))  # type: ignore[arg-type]
+        NodeSetting(name=name, type=node_type, addresses=(f"{end.host}:{end.port}",))
         for end, (name, node_type) in NAMES.items()
     )
-    return SignallingSettings(nodes=nodes, **more)  # type: ignore[arg-type]
+    return SignallingSettings(nodes=nodes, **more)
 
 
 @dataclass

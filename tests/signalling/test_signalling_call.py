@@ -72,8 +72,8 @@ def test_an_answered_call_has_two_legs_with_the_times_of_their_own_phones() -> N
     assert mo["started_at"] == START
     assert mt["started_at"] == START + timedelta(milliseconds=30)
     assert mo["t_100"] == START + timedelta(milliseconds=5)
-    assert mt["t_180"] < mo["t_180"]  # type: ignore[operator]
-    assert mo["t_200"] - mt["t_200"] == timedelta(milliseconds=25)  # type: ignore[operator]
+    assert mt["t_180"] < mo["t_180"]
+    assert mo["t_200"] - mt["t_200"] == timedelta(milliseconds=25)
     assert (mo["final_status"], mt["final_status"]) == (200, 200)
     assert (mo["sdp_offered_codecs"], mo["codec"]) == (["AMR-WB", "AMR"], "AMR")
     assert (mo["calling_number"], mo["called_number"]) == (f"tel:+{NUMBER_A}", f"tel:+{NUMBER_B}")
@@ -96,7 +96,7 @@ def test_a_long_call_is_told_when_it_is_answered_and_again_when_it_ends() -> Non
     row = leg(last, "mo")
     assert (row["t_end"], row["releasing_side"], row["releasing_node"]) == (ended, "called", "ue")
     assert row["t_200"] == leg(first, "mo")["t_200"]
-    assert last["hop"]["sequence"].min() == first["hop"]["sequence"].max() + 1  # type: ignore[operator]
+    assert last["hop"]["sequence"].min() == first["hop"]["sequence"].max() + 1
     assert part.held == 0
 
 

@@ -234,14 +234,14 @@ def test_torture_messages_are_read_or_refused_by_name(third_party_data: Path) ->
         malformed = "malformed" in path.name
         try:
             parse_sip(data.partition(b"\n")[2] if data.startswith(b"expected_error") else data)
-            states["read", malformed] += 1  # type: ignore[index]
+            states["read", malformed] += 1
         except BadMessage as error:
-            states[error.code, malformed] += 1  # type: ignore[index]
-    assert sum(count for (_, malformed), count in states.items() if not malformed) == 59  # type: ignore[misc]
-    assert states["read", False] == 55  # type: ignore[index]
-    assert states["header_missing", False] == 2  # type: ignore[index]
-    assert states["bad_header", False] == 2  # type: ignore[index]
-    assert sum(count for (_, malformed), count in states.items() if malformed) == 15  # type: ignore[misc]
+            states[error.code, malformed] += 1
+    assert sum(count for (_, malformed), count in states.items() if not malformed) == 59
+    assert states["read", False] == 55
+    assert states["header_missing", False] == 2
+    assert states["bad_header", False] == 2
+    assert sum(count for (_, malformed), count in states.items() if malformed) == 15
 
 
 def test_session_descriptions_of_another_project_are_read(third_party_data: Path) -> None:

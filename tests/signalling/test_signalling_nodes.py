@@ -19,7 +19,7 @@ def book(*nodes: NodeSetting) -> NodeBook:
 
 
 def node(name: str, node_type: str, *addresses: str, ids: tuple[int, ...] = ()) -> NodeSetting:
-    return NodeSetting(name=name, type=node_type, addresses=addresses, capture_ids=ids)  # type: ignore[arg-type]
+    return NodeSetting(name=name, type=node_type, addresses=addresses, capture_ids=ids)
 
 
 def test_an_address_with_its_port_stands_above_the_address_alone() -> None:

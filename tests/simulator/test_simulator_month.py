@@ -24,7 +24,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("month")
     customers = path / "given.csv"
     customers.write_text("month,region,customers\n2024-04,0871,2000000\n2024-04,0872,1000000\n")
-    return simulate_month(path / "month", seed=5, customers=customers, **SIZES)  # type: ignore[arg-type]
+    return simulate_month(path / "month", seed=5, customers=customers, **SIZES)
 
 
 def table(folder: Path, name: str) -> pl.DataFrame:
@@ -77,7 +77,7 @@ def test_half_a_year_of_daily_counts_ends_the_day_before_the_month(folder: Path)
 
 def test_the_same_seed_writes_the_same_bytes(folder: Path, tmp_path: Path) -> None:
     again = simulate_month(
-        tmp_path / "again", seed=5, customers=folder.parent / "given.csv", **SIZES  # type: ignore[arg-type]
+        tmp_path / "again", seed=5, customers=folder.parent / "given.csv", **SIZES
     )  # fmt: skip
 
     def digests(root: Path) -> dict[str, str]:
@@ -119,4 +119,4 @@ def test_a_folder_that_is_no_month_is_refused(tmp_path: Path) -> None:
 def test_counts_grow_towards_the_month() -> None:
     made = history(Volume(400.0, {"0871": 1.0}), date(2024, 4, 1), np.random.default_rng(1))
     calm = made.filter(~pl.col("alarmed")).group_by("day").agg(pl.col("n").sum()).sort("day")["n"]
-    assert calm.tail(60).mean() > calm.head(60).mean()  # type: ignore[operator]
+    assert calm.tail(60).mean() > calm.head(60).mean()

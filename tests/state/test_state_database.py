@@ -202,7 +202,7 @@ def test_writers_of_one_process_wait_for_a_long_one_and_are_not_refused(
     with ThreadPoolExecutor(others + 1) as threads:
         first = threads.submit(database.write, long)
         assert inside.wait(60)
-        rest = [threads.submit(database.write, add(f"T-{n}")) for n in range(others)]  # type: ignore[arg-type]
+        rest = [threads.submit(database.write, add(f"T-{n}")) for n in range(others)]
         for done in (first, *rest):
             done.result(120)
     assert count(database) == others + 1
@@ -222,7 +222,7 @@ def test_pages_are_read_while_many_writers_wait_for_one(state: Database) -> None
         writers = [asyncio.create_task(state.writing(long))]
         while not inside.is_set():
             await asyncio.sleep(0.01)
-        writers += [asyncio.create_task(state.writing(add(f"T-{n}"))) for n in range(20)]  # type: ignore[arg-type]
+        writers += [asyncio.create_task(state.writing(add(f"T-{n}"))) for n in range(20)]
         before = await state.reading(lambda s: s.scalar(select(func.count()).select_from(Ticket))) or 0
         go_on.set()
         await asyncio.gather(*writers)

@@ -135,7 +135,7 @@ def test_bad_reports_are_counted_by_what_is_wrong() -> None:
 def test_behind_an_unseen_hop_a_phone_is_known_by_its_via_and_its_contact() -> None:
     book = MediaBook()
     for sighting in CALL[1:3]:
-        book.take(sighting.message, PROXY)  # type: ignore[arg-type]
+        book.take(sighting.message, PROXY)
     assert book.user_hosts("c1", "mo") == {"10.1.0.2"}
     assert book.user_hosts("c1", "mt") == {"10.1.0.3"}
     assert book.user_hosts("other", "mo") == set()
@@ -144,8 +144,8 @@ def test_behind_an_unseen_hop_a_phone_is_known_by_its_via_and_its_contact() -> N
 
 
 def test_a_call_on_hold_and_a_body_without_audio_name_no_media() -> None:
-    assert description_of(sip("INVITE sip:b@x SIP/2.0", 1, sdp(Endpoint("0.0.0.0", 4)))) is None  # type: ignore[arg-type]
-    assert description_of(sip("INVITE sip:b@x SIP/2.0", 1, "hello")) is None  # type: ignore[arg-type]
+    assert description_of(sip("INVITE sip:b@x SIP/2.0", 1, sdp(Endpoint("0.0.0.0", 4)))) is None
+    assert description_of(sip("INVITE sip:b@x SIP/2.0", 1, "hello")) is None
 
 
 def test_round_trips_are_measured_with_the_clock_of_the_tap_on_both_sides() -> None:
