@@ -12,6 +12,9 @@ from callcause.loop.life import OPEN, Standing, State
 from callcause.loop.settings import LoopSettings
 from callcause.state.ticket import Ticket
 
+RATED = {"satisfied": 5, "neutral": 3, "dissatisfied": 1}
+"""The words of the record `ticket` on the scale of the call-back; 4 and 5 count as satisfied."""
+
 
 def begin(row: Ticket, record: Mapping[str, Any], settings: LoopSettings) -> None:
     """Fill in what the record tells about the loop, for a ticket that was just taken in."""
@@ -27,8 +30,34 @@ def begin(row: Ticket, record: Mapping[str, Any], settings: LoopSettings) -> Non
     entered = record.get("entered_at")
     if row.state != State.RECEIVED:
         row.entered_at = datetime.fromisoformat(entered) if entered else row.taken_in_at
+    if row.state == State.CLOSED:
+        _ended(row, record)
     judge(row)
     set_dues(row, (), row.taken_in_at, settings)
+    if row.state == State.CLOSED and row.replied_at is not None:
+        row.timely = not clocks(row, (), row.taken_in_at, settings)["reply"].late
+
+
+def _ended(row: Ticket, record: Mapping[str, Any]) -> None:
+    """Fill in how a ticket ended that was closed elsewhere, as far as its record tells."""
+
+    def moment(*names: str) -> datetime | None:
+        told = next((record[name] for name in names if record.get(name)), None)
+        return datetime.fromisoformat(told) if told else None
+
+    closed_at = moment("closed_at", "status_changed_at", "callback_at", "replied_at")
+    row.closed_at = closed_at or row.taken_in_at
+    # Where nothing tells when it was closed, its handling time is not known either.
+    row.entered_at = (moment("entered_at") or row.received_at) if closed_at else None
+    row.resolved_at, row.called_back_at = moment("resolved_at"), moment("callback_at")
+    row.replied_at = row.first_response_at = moment("replied_at", "callback_at")
+    row.holder = record.get("owner_department") or row.holder
+    row.handoffs, row.exchanges = record.get("handoff_count") or 0, record.get("interaction_count") or 0
+    row.satisfaction = RATED.get(record.get("satisfaction") or "")
+    row.no_contact = (
+        "closed elsewhere without contact" if record.get("satisfaction") == "no_contact" else None
+    )
+    row.overdue_reason = record.get("overdue_reason")
 
 
 def judge(row: Ticket) -> None:

@@ -14,7 +14,7 @@ from callcause.service.ticket_record import received_at
 from callcause.state.base import utc_now
 from callcause.state.ticket import DONE, FAILED, PENDING, FormerTicket, Result, Ticket, TicketEvent
 
-RECEIVED, ENTERED, DIAGNOSED = "received", "entered", "diagnosed"
+RECEIVED, ENTERED, DIAGNOSED, CLOSED = "received", "entered", "diagnosed", "closed"
 CANNOT_TELL = "cannot_tell"
 CHUNK = 500
 Contract = dict[str, Any]
@@ -78,8 +78,11 @@ def first_state(record: Mapping[str, Any]) -> str:
     """Return the state that a ticket begins in.
 
     A ticket comes entered, unless it says that it was received only: then the entry clock runs until somebody
-    enters it, and it is not diagnosed before.
+    enters it, and it is not diagnosed before. One that was closed elsewhere stays closed: it is diagnosed and
+    counted, and nobody is sent to it.
     """
+    if record.get("status") == CLOSED:
+        return CLOSED
     received = record.get("status") == RECEIVED and not record.get("entered_at")
     return RECEIVED if received else ENTERED
 
