@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
-from sqlalchemy import func, select
+from sqlalchemy import String, cast, func, select
 from sqlalchemy.orm import Session
 
 from callcause.loop.audit_log import append
@@ -302,6 +303,13 @@ def report(session: Session, wanted: Mapping[str, Any], limit: int) -> list[dict
             query = query.where(EarlyWarning.raised_at < value)
         elif name == "recovered":
             query = query.where(EarlyWarning.recovered_at.is_not(None) == value)
+        elif name == "text":
+            query = query.where(EarlyWarning.text.contains(value, autoescape=True))
+        elif name == "recipient":
+            written = json.dumps(value)  # as one of a list in JSON
+            query = query.where(cast(EarlyWarning.recipients, String).contains(written, autoescape=True))
+        elif name == "subscribers":
+            query = query.where(EarlyWarning.subscriber.in_(value))
         else:
             query = query.where(getattr(EarlyWarning, name) == value)
     return [shown(row) for row in session.scalars(query)]
@@ -319,6 +327,7 @@ def shown(row: EarlyWarning) -> dict[str, Any]:
         **{name: getattr(row, name) for name in names},
         **{name: iso(getattr(row, name)) for name in times},
         "day": row.day.isoformat(),
+        "has_phone_number": row.subscriber is not None,
         "state_zh": WARNING_ZH[WarningState(row.state)],
     }
 

@@ -251,6 +251,25 @@ def test_a_day_over_its_threshold_raises_one_warning_and_a_calm_day_recovers_it(
     assert day.alarmed
 
 
+def test_warnings_are_found_by_text_recipient_and_phone_number(state: Database) -> None:
+    desk = warning_desk(state)
+    for number, (text_, whom) in enumerate([("50 % lost calls", "夜班"), ("drops", "day shift")]):
+        told = {"type": "drop", "region": "0871", "text": text_, "level": "warning", "recipients": [whom]}
+        asyncio.run(desk.raise_by_hand("x", {**told, "subscriber": f"num_{number}"}))
+
+    def found(**wanted: Any) -> list[str]:
+        return [row["text"] for row in state.read(lambda s: report(s, wanted, 10))]
+
+    assert found(text="50 %") == ["50 % lost calls"]
+    assert found(text="5_ %") == [], "what is asked for is no pattern"
+    assert found(recipient="夜班") == ["50 % lost calls"]
+    assert found(recipient="shift") == [], "a part of a name is no name"
+    assert found(subscribers=["num_1", "num_former"]) == ["drops"]
+    (shown,) = state.read(lambda s: report(s, {"text": "drops"}, 10))
+    assert shown["has_phone_number"]
+    assert "num_1" not in str(shown)
+
+
 def test_values_of_a_type_and_region_win_over_those_of_all(state: Database) -> None:
     days(state, usual=10, today=30)
     own = TypeWarningSettings(type="drop", region="0871", coefficient=4.0)

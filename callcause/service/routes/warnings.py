@@ -28,6 +28,7 @@ Engineer = Annotated[Principal, Depends(requires(Role.engineer))]
 Approver = Annotated[Principal, Depends(requires(Role.approver))]
 Admin = Annotated[Principal, Depends(requires(Role.admin))]
 Short = Annotated[str, Field(max_length=64)]
+Number = Annotated[str, Field(max_length=32, pattern=r"^\+?[0-9][0-9 ().-]{2,30}$")]
 
 
 class WarningBody(BaseModel):
@@ -41,8 +42,18 @@ class WarningBody(BaseModel):
     text: Text
     ticket_type: Short | None = None
     order_number: Annotated[str | None, Field(max_length=200)] = None
+    msisdn: Annotated[Number | None, Field(description="kept as a pseudonym only")] = None
     department: Name | None = None
     recipients: list[Short] | None = None
+
+
+class SearchBody(BaseModel):
+    """The phone number whose warnings are wanted: it stands in no address, where logs would keep it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    msisdn: Number
+    limit: Annotated[int, Field(ge=1, le=5000)] = 100
 
 
 class StepBody(BaseModel):
@@ -79,6 +90,8 @@ async def list_warnings(
     level: str | None = None,
     ticket_type: str | None = None,
     order_number: str | None = None,
+    text: Annotated[str | None, Query(max_length=200, description="part of the text")] = None,
+    recipient: str | None = None,
     recovered: bool | None = None,
     since: AwareDatetime | None = None,
     until: AwareDatetime | None = None,
@@ -88,7 +101,7 @@ async def list_warnings(
     wanted: dict[str, str | bool | datetime | None] = {
         "state": state, "source": source, "type": type, "region": region, "department": department,
         "level": level, "ticket_type": ticket_type, "order_number": order_number, "recovered": recovered,
-        "since": since, "until": until,
+        "since": since, "until": until, "text": text, "recipient": recipient,
     }  # fmt: skip
     service: Service = request.app.state.service
     return {"warnings": await service.database.reading(lambda s: report(s, wanted, limit))}
@@ -122,7 +135,18 @@ async def kpi_warnings(
 async def raise_warning(request: Request, body: WarningBody, who: Engineer) -> dict[str, Any]:
     """Raise a warning by hand; it is reviewed by somebody else like every other."""
     service: Service = request.app.state.service
-    return await service.warnings.raise_by_hand(who.name, body.model_dump())
+    told = body.model_dump()
+    clear = told.pop("msisdn")
+    told["subscriber"] = _pseudonyms(service, clear)[0] if clear else None
+    return await service.warnings.raise_by_hand(who.name, told)
+
+
+@router.post("/warnings/search")
+async def search_warnings(request: Request, body: SearchBody, who: Engineer) -> dict[str, Any]:
+    """List the warnings that name a phone number, the last raised first."""
+    service: Service = request.app.state.service
+    wanted = {"subscribers": _pseudonyms(service, body.msisdn)}
+    return {"warnings": await service.database.reading(lambda s: report(s, wanted, body.limit))}
 
 
 @router.post("/warnings/history")
@@ -139,3 +163,11 @@ async def step(request: Request, warning_id: str, body: StepBody, who: Approver)
     """Review, publish or recover a warning."""
     service: Service = request.app.state.service
     return await service.warnings.step(warning_id, body.to, who.name, body.why, body.version)
+
+
+def _pseudonyms(service: Service, clear: str) -> list[str]:
+    """Return the names of a phone number, the one of today first."""
+    found = service.pseudonymiser.names_of(clear, service.configuration.ingest.country_code)
+    if not found:
+        raise Problem(422, "msisdn: expected a phone number")
+    return found
