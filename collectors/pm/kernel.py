@@ -15,7 +15,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba.cpython.unsafe.numbers import trailing_zeros
+from numba import types
+from numba.extending import intrinsic
 
 from collectors.compiled import compiled
 
@@ -51,6 +52,7 @@ _EIGHT, _TEN, _SIXTEEN, _HALF, _WHOLE = (
 _FIRST_PAIRS = np.uint64(100 + (1_000_000 << 32))
 _SECOND_PAIRS = np.uint64(1 + (10_000 << 32))
 _compiled: Callable[..., Callable[[Callable[..., Any]], Any]] = compiled
+_intrinsic: Callable[[Callable[..., Any]], Callable[[np.uint64], np.uint64]] = intrinsic
 
 
 @_compiled(inline="always")
@@ -103,12 +105,22 @@ def _word(data, at):
     return word
 
 
+@_intrinsic
+def _trailing_zeros(typing_context, word):
+    """Count the zeros below the lowest bit, 64 where there is none: one instruction; numba offers no such."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.cttz(arguments[0], context.get_constant(types.boolean, 0))
+
+    return types.uint64(types.uint64), generate
+
+
 @_compiled(inline="always")
 def _leading_digits(word):
     """Count the digits at the beginning of a word."""
     bits = word ^ _ZEROS
     others = ((bits + _ABOVE_NINE) | bits) & _HIGHEST_BITS
-    return np.int64(trailing_zeros(others)) >> 3  # type: ignore[call-arg]
+    return np.int64(_trailing_zeros(others)) >> 3
 
 
 @_compiled(inline="always")
