@@ -10,7 +10,7 @@ from callcause.loop.cipher import KEY_BYTES, Cipher
 from callcause.loop.clock import ClockRule
 from callcause.loop.cluster import ClusterSettings
 from callcause.loop.indicator import REPEAT_DAYS
-from callcause.loop.warning import WarningSettings
+from callcause.loop.warning import HALF_YEAR, WarningSettings
 from callcause.loop.worktime import WorkCalendar
 from callcause_error import UsageError
 from collectors.secret import Secret
@@ -30,7 +30,9 @@ class RetentionSettings(_Section):
     idempotency_keys_d: float | None = Field(default=30.0, gt=0)
     notices_d: float | None = Field(default=365.0, gt=0)
     warnings_d: float | None = Field(default=None, gt=0)
-    complaint_days_d: float | None = Field(default=800.0, gt=0)
+    complaint_days_d: float | None = Field(
+        default=800.0, ge=HALF_YEAR.days + 1, description="base values look half a year back"
+    )
     alerts_d: float | None = Field(default=365.0, gt=0, description="groups of alerts that are resolved")
     hub_events_d: float | None = Field(default=30.0, gt=0, description="TMF621 events that were given up")
     every_h: float = Field(default=6.0, gt=0, description="how often what is too old is removed")
@@ -99,6 +101,15 @@ class LoopSettings(_Section):
     closing_needs_cause: bool = Field(default=False, description="a ticket closes only with confirmed_cause")
     effect: EffectSettings = Field(default_factory=EffectSettings)
     advisory: AdvisorySettings = Field(default_factory=AdvisorySettings)
+
+    @model_validator(mode="after")
+    def _kept_as_long_as_looked_back(self) -> LoopSettings:
+        kept, needed = self.retention.closed_tickets_d, max(self.repeat_days, self.history_days)
+        if kept is not None and kept < needed:
+            raise ValueError(
+                f"retention.closed_tickets_d: expected {needed} days or more, for repeats and normal volumes"
+            )
+        return self
 
 
 class TypeWarningSettings(WarningSettings):

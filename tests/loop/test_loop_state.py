@@ -476,6 +476,14 @@ def test_resolved_alerts_and_events_that_were_given_up_go_too(state: Database) -
     assert state.read(lambda s: list(s.scalars(select(Delivery.id)))) == [2]
 
 
+def test_nothing_is_removed_that_is_still_looked_back_at() -> None:
+    with pytest.raises(ValueError, match="greater than or equal to 184"):
+        RetentionSettings(complaint_days_d=180)
+    with pytest.raises(ValueError, match=r"closed_tickets_d: expected 45 days"):
+        LoopSettings(repeat_days=45, retention=RetentionSettings(closed_tickets_d=40))
+    assert LoopSettings(repeat_days=20, retention=RetentionSettings(closed_tickets_d=28))
+
+
 def test_every_kind_of_the_state_database_has_its_days() -> None:
     assert {f"{name}_d" for name in OLD} | {"every_h"} == set(RetentionSettings.model_fields)
 
