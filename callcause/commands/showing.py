@@ -7,19 +7,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 from rich import box
 from rich.console import Group, RenderableType
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from callcause.commands import diagnosing
+from callcause.commands import diagnosing, drawing
 from callcause.commands.narrow import ByWidth, Entry, labelled
 from callcause.commands.ticket_source import Shown, of_results, of_service, queue_of_service, results_of
 from callcause.terminal import out, progress
 from callcause.web import words
 from callcause.web.sayings import say
 from callcause_error import UsageError
+from collectors.kpi.catalogue import load_catalogue
+from collectors.store import Store
+from dashboards.report.evidence import as_json, evidence_of
 from runbooks.loader import load_runbooks
 from runbooks.model import Runbooks
 
@@ -43,8 +47,7 @@ def ticket(ticket_id: str, store: Path | None, results: Path | None, url: str, l
     if results is not None:
         found = of_results(results, ticket_id)
     elif store is not None:
-        batch = diagnosing.diagnosis_of(store, None, ticket_id, (), None)
-        found = Shown(ticket_id, batch.results()[0])
+        found = _of_store(store, ticket_id)
     else:
         with progress("ask the service"):
             found = of_service(url, ticket_id)
@@ -78,7 +81,7 @@ def parts(shown: Shown, runbooks: Runbooks, lang: str) -> Iterator[RenderableTyp
     if result is None:
         yield Text(words.word("pending", lang), "yellow")
     else:
-        yield from _diagnosis(result, runbooks, lang)
+        yield from _diagnosis(result, shown.evidence, runbooks, lang)
     if shown.questions:
         yield _questions(shown.questions, lang)
     if shown.reply:
@@ -87,9 +90,25 @@ def parts(shown: Shown, runbooks: Runbooks, lang: str) -> Iterator[RenderableTyp
         yield _history(shown.events, runbooks, lang)
 
 
-def _diagnosis(result: Mapping[str, Any], runbooks: Runbooks, lang: str) -> Iterator[RenderableType]:
+def _of_store(path: Path, ticket_id: str) -> Shown:
+    """Diagnose one ticket of a store, and read what is drawn beside it."""
+    batch = diagnosing.diagnosis_of(path, None, ticket_id, (), None)
+    result = batch.results()[0]
+    with Store.open(path) as store:
+        row = store.records("ticket").filter(pl.col("id") == ticket_id).collect().row(0, named=True)
+        drawn = evidence_of(store, result, row, load_runbooks(), load_catalogue(), row["ecgi"])
+    return Shown(ticket_id, result, evidence=as_json(drawn))
+
+
+def _diagnosis(
+    result: Mapping[str, Any], evidence: Mapping[str, Any], runbooks: Runbooks, lang: str
+) -> Iterator[RenderableType]:
     if result["causes"]:
         yield _causes(result["causes"], runbooks, lang)
+    if evidence.get("courses"):
+        yield Group(_title("evidence", lang), *drawing.courses(evidence["courses"], lang))
+    if evidence.get("ladders"):
+        yield Group(_title("ladder", lang), *drawing.ladders(evidence["ladders"]))
     if result["missing"]:
         yield _missing(result["missing"], runbooks, lang)
     yield _walk(result["checks"], runbooks, lang)

@@ -29,6 +29,7 @@ class Shown:
     events: Sequence[Mapping[str, Any]] = ()
     questions: Mapping[str, Any] = field(default_factory=dict)
     reply: Mapping[str, str] = field(default_factory=dict)
+    evidence: Mapping[str, Any] = field(default_factory=dict)
 
 
 def of_service(url: str, ticket_id: str) -> Shown:
@@ -43,7 +44,7 @@ def of_service(url: str, ticket_id: str) -> Shown:
             return Shown(ticket_id, None, life, events)
         return Shown(
             ticket_id, result, life, events, _get(client, f"{place}/questions"),
-            _get(client, f"{place}/reply-text"),
+            _get(client, f"{place}/reply-text"), _get(client, f"{place}/evidence"),
         )  # fmt: skip
 
 

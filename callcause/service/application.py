@@ -10,7 +10,18 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from callcause.service.authentication import Authentication
 from callcause.service.limits import BodyLimit, RateLimit
 from callcause.service.problem import add_handlers
-from callcause.service.routes import alerts, cases, clusters, life, metrics, status, tickets, vault, warnings
+from callcause.service.routes import (
+    alerts,
+    cases,
+    clusters,
+    evidence,
+    life,
+    metrics,
+    status,
+    tickets,
+    vault,
+    warnings,
+)
 from callcause.service.service import Service
 from callcause.service.settings import ServiceSettings
 from callcause.tmf621.routes import routers as trouble_tickets
@@ -20,6 +31,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     status.router,
     metrics.router,
     cases.router,
+    evidence.router,
     life.router,  # before tickets: it takes every path below /tickets
     clusters.router,
     warnings.router,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -27,12 +27,8 @@ from callcause.web.page import PageRoute, language_of, render, see_other, way_ba
 from callcause.web.reader import ask, catalogue, runbooks_of, service_of
 from callcause.web.refusal import FORM_ERRORS, again
 from callcause.web.session import form_of, sees
-from collectors.store import Store
-from dashboards.exposition.survey import alarm_limits
-from dashboards.report.assembly import course_of, story_of
-from dashboards.report.course import Course
-from dashboards.report.page import ladders_of
-from dashboards.report.story import Story
+from dashboards.report.evidence import evidence_of
+from dashboards.report.ladder import ladder_svg
 from diagnosis.question import Question, closed_questions, missing_questions, open_question, questions_data
 from runbooks.model import Runbooks
 
@@ -41,8 +37,6 @@ Viewer = Annotated[Principal, Depends(sees(Role.viewer))]
 Engineer = Annotated[Principal, Depends(sees(Role.engineer))]
 SHOWN = ("description", "place_text", "device_model_text", "channel", "region", "ecgi", "direction")
 QUESTIONS = 3
-LEAST = 4
-"""Charts that a ticket has, where its cell has that many KPIs of its category."""
 
 
 @router.get("/ui/tickets/{ticket_id:path}")
@@ -63,20 +57,17 @@ async def ticket_page(request: Request, ticket_id: str) -> Response:
         return render(request, "ticket.html.j2", r=None, **given)
     runbooks = runbooks_of(request)
     told = {**given["record"], **_times(row.told)}
-    ecgi, category = given["record"]["ecgi"] or row.cell, result.contract["category"]["id"]
-
-    def read(store: Store) -> tuple[Story, list[Course]]:
-        story = story_of(store, result.contract, told, runbooks, catalogue())
-        at = told["occurred_at"] or told["received_at"] or row.received_at
-        return story, [*story.courses, *_of_cell(store, story.courses, ecgi, category, at)]
-
-    story, courses = await ask(request, read)
+    told["received_at"] = told["received_at"] or row.received_at
+    cell = given["record"]["ecgi"] or row.cell
+    drawn = await ask(
+        request, lambda store: evidence_of(store, result.contract, told, runbooks, catalogue(), cell)
+    )
     given |= _diagnosed(request, result.contract, runbooks, row)
     return render(
         request,
         "ticket.html.j2",
-        courses=courses,
-        ladders=ladders_of(story),
+        courses=drawn.courses,
+        ladders=[(title, ladder_svg(steps, title)) for title, steps in drawn.ladders],
         **given,
     )
 
@@ -117,22 +108,6 @@ async def confirm(request: Request, ticket_id: str, who: Engineer) -> Response:
     except FORM_ERRORS as error:
         return await again(request, error, lambda: ticket_page(request, ticket_id))
     return see_other(way_back(request.scope["path"])[1])
-
-
-def _of_cell(
-    store: Store, known: Sequence[Course], ecgi: str | None, category: str, at: datetime
-) -> Iterator[Course]:
-    """Add KPIs of the category at the ticket's cell where the checks read fewer than are worth a look."""
-    kpis = catalogue()
-    drawn, wanted = {one.kpi_id for one in known}, LEAST - len(known)
-    for kpi in map(kpis.kpi, kpis.cell_ids) if ecgi else ():
-        if wanted <= 0:
-            return
-        if category in kpi.categories and alarm_limits(kpi) and kpi.id not in drawn and not kpi.of:
-            course = course_of(store, kpis, kpi.id, str(ecgi), at)
-            if course is not None:
-                wanted -= 1
-                yield course
 
 
 def offered(state: State, incident: str | None) -> list[State]:
@@ -187,6 +162,7 @@ def _diagnosed(
     return {
         "r": result,
         "rest": max(0.0, 1.0 - sum(cause["probability"] for cause in result["causes"])),
+        "checks": {check["id"]: check for check in checks},
         "walk": [check for check in checks if check["outcome"] != "NOT_APPLICABLE"],
         "skipped": [check["id"] for check in checks if check["outcome"] == "NOT_APPLICABLE"],
         "known_causes": runbooks.causes,
@@ -206,7 +182,7 @@ def _diagnosed(
 def _questions(result: Mapping[str, Any], runbooks: Runbooks, told: Mapping[str, Any]) -> list[Question]:
     category = result["category"]
     closed = closed_questions(result["causes"], runbooks, told, category) if result["causes"] else []
-    return [open_question(category["id"]), *missing_questions(told), *closed[:QUESTIONS]]
+    return [open_question(category["id"]), *missing_questions(told, result), *closed[:QUESTIONS]]
 
 
 def _answered(told: Mapping[str, Any]) -> list[tuple[Mapping[str, str], Mapping[str, str]]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -19,7 +19,7 @@ from callcause.service.routes.paging import page, place
 from callcause.service.settings import Role
 from callcause.state.alert import AlertGroup
 from callcause.state.notice import Notice
-from callcause.web.page import PageRoute, render, see_other
+from callcause.web.page import PageRoute, language_of, render, see_other
 from callcause.web.reader import ask, catalogue, runbooks_of, service_of
 from callcause.web.session import form_of, sees
 from collectors.store import Store
@@ -56,7 +56,7 @@ async def alerts(request: Request, who: Viewer, after: str | None = None) -> Res
         query = query.where(tuple_(AlertGroup.opened_at, AlertGroup.id) < mark)
     found = await service_of(request).database.reading(lambda s: list(s.scalars(query)))
     rows, following = page(found, ROWS, "opened_at")
-    return render(request, "alerts.html.j2", groups=rows, following=following)
+    return render(request, "alerts.html.j2", groups=rows, following=following, alert_name=_naming(request))
 
 
 @router.get("/ui/alerts/{group_id}")
@@ -80,9 +80,34 @@ async def alert(request: Request, group_id: str, who: Viewer) -> Response:
     runbooks = runbooks_of(request)
     elements = found["group"].answer["elements"] if found["group"].answer else []
     courses = await ask(request, lambda store: _courses(store, elements[:DRAWN], runbooks))
-    proof = {one["id"]: {check["id"]: check for check in one["result"]["checks"]} for one in elements}
+    read = {one["id"]: {check["id"]: check for check in one["result"]["checks"]} for one in elements}
     known = runbooks.checks
-    return render(request, "alert.html.j2", known_checks=known, courses=courses, proof=proof, **found)
+    targets = bool(service_of(request).configuration.notices)
+    return render(
+        request,
+        "alert.html.j2",
+        known_checks=known,
+        courses=courses,
+        read=read,
+        targets=targets,
+        alert_name=_naming(request),
+        **found,
+    )
+
+
+def _naming(request: Request) -> Callable[[AlertGroup], str]:
+    """Give the name of a group in words: that of the KPI it is about, else that of its rule."""
+    known, chinese = catalogue(), language_of(request) == "zh"
+
+    def name(group: AlertGroup) -> str:
+        labels = {**group.common_labels, **group.group_labels}
+        kpis = {str(one.get("kpi") or "") for one in group.answer["elements"]} if group.answer else set()
+        kpis |= {labels["kpi"]} if "kpi" in labels else set()
+        if len(kpis) == 1 and (kpi := kpis.pop()) in known:
+            return str(known.kpi(kpi).name.zh if chinese else known.kpi(kpi).name.en)
+        return str(labels.get("alertname", ""))
+
+    return name
 
 
 def _courses(

@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from dashboards.report import words
 from dashboards.report.course import course_svg
-from dashboards.report.ladder import call_steps, hop_steps, ladder_svg, registration_steps
+from dashboards.report.ladder import Step, call_steps, hop_steps, ladder_svg, registration_steps
 from dashboards.report.story import Story
 from runbooks.loader import Runbooks
 
@@ -114,6 +114,11 @@ class Renderer:
 
 def ladders_of(story: Story) -> list[tuple[str, Markup]]:
     """Draw a ladder for each call and registration that tells of messages; titles with them."""
+    return [(title, ladder_svg(steps, title)) for title, steps in steps_of(story)]
+
+
+def steps_of(story: Story) -> list[tuple[str, list[Step]]]:
+    """Return the messages of each call and registration that tells of any; titles with them."""
     # The captured messages where there are any, else what the record tells of them.
     calls = [
         (f"call {c['id']} ({c.get('leg')})", hop_steps(story.hops_of(c)) or call_steps(c))
@@ -123,7 +128,7 @@ def ladders_of(story: Story) -> list[tuple[str, Markup]]:
         (f"registration {r['id']}", hop_steps(story.hops_of(r)) or registration_steps(r))
         for r in story.registrations
     ]
-    return [(title, ladder_svg(steps, title)) for title, steps in calls + registrations if steps]
+    return [(title, steps) for title, steps in calls + registrations if steps]
 
 
 @lru_cache(maxsize=1)
