@@ -24,9 +24,9 @@ def spread(written: tuple[float, ...], may_be_compressed: bool) -> tuple[dict[in
     A compressed list is `count, index, value, index, value, ..` with rising indices; `0` alone is all zeros.
     A list in full has at its place 0 a QCI that does not exist, so it cannot be taken for a compressed one.
     """
-    if may_be_compressed and written and len(written) == 1 + 2 * written[0]:
+    if may_be_compressed and len(written) % 2 and len(written) == 1 + 2 * written[0]:
         indices = written[1::2]
-        whole = all(index >= 0 and index == int(index) for index in indices)
+        whole = all(index >= 0 and index.is_integer() for index in indices)
         if whole and list(indices) == sorted(set(indices)):
             return dict(zip(map(int, indices), written[2::2], strict=True)), 0.0
     return dict(enumerate(written)), math.nan

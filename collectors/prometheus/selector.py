@@ -53,7 +53,7 @@ def _matchers(text: str, labels: str) -> tuple[Matcher, ...]:
         found = _MATCHER.match(labels, place)
         if found is None:
             raise ValueError(f"{text!r}: {labels[place:]!r} is no label condition")
-        value = re.sub(r"\\(.)", r"\1", found["value"]) if "~" not in found["op"] else found["value"]
+        value = found["value"] if "~" in found["op"] else _unquoted(found["value"])
         if "~" in found["op"]:
             try:
                 re.compile(value)
@@ -62,6 +62,10 @@ def _matchers(text: str, labels: str) -> tuple[Matcher, ...]:
         matchers.append(Matcher(found["label"], found["op"], value))
         place = found.end()
     return tuple(matchers)
+
+
+def _unquoted(text: str) -> str:
+    return re.sub(r"\\(.)", lambda escape: "\n" if escape[1] == "n" else escape[1], text)
 
 
 def quoted(value: str) -> str:

@@ -86,6 +86,4 @@ def test_a_wrong_selector_is_refused(text: str) -> None:
 @given(st.text(max_size=40))
 @settings(deadline=None, max_examples=60)
 def test_a_quoted_label_value_is_read_back(value: str) -> None:
-    assert parse_selector(f"a{{x={quoted(value)}}}").matchers[0].value.replace("n", "\n") == value.replace(
-        "n", "\n"
-    )
+    assert parse_selector(f"a{{x={quoted(value)}}}").matchers[0].value == value
