@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 from urllib.parse import quote
 
+import polars as pl
 from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -20,15 +21,21 @@ from callcause.state.incident import Incident
 from callcause.state.ticket import Ticket
 from callcause.web import closing
 from callcause.web.page import PageRoute, render, see_other
-from callcause.web.reader import service_of
+from callcause.web.reader import ask, service_of
 from callcause.web.refusal import FORM_ERRORS, again
 from callcause.web.session import form_of, sees
+from collectors.store import Store
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 Viewer = Annotated[Principal, Depends(sees(Role.viewer))]
 Engineer = Annotated[Principal, Depends(sees(Role.engineer))]
 Approver = Annotated[Principal, Depends(sees(Role.approver))]
 ROWS = 100
+ABOUT = {
+    "alarm": ("specific_problem", "perceived_severity", "alarmed_object", "raised_at", "cleared_at"),
+    "change": ("title", "change_type", "status", "planned_start", "planned_end"),
+}
+"""Keys of incidents that are records of their own, and what of them is shown."""
 
 
 @router.get("/ui/incidents")
@@ -62,7 +69,17 @@ async def incident_page(request: Request, incident_id: str) -> Response:
     choices = closing.choices_of(
         request, row.diagnosis if row.diagnosis and row.diagnosis["causes"] else None
     )
-    return render(request, "incident.html.j2", incident=row, children=children, told=told, choices=choices)
+    about = await ask(request, lambda store: _about(store, row.key, row.entity))
+    given: dict[str, Any] = {"children": children, "told": told, "choices": choices, "about": about}
+    return render(request, "incident.html.j2", incident=row, **given)
+
+
+def _about(store: Store, key: str, entity: str) -> dict[str, Any]:
+    """Return what the network tells of the alarm or the work that tickets share; empty for anything else."""
+    if key not in ABOUT:
+        return {}
+    found = store.rows(key).filter(pl.col("id") == entity).select(ABOUT[key]).head(1).collect().to_dicts()
+    return {name: value for name, value in (found[0] if found else {}).items() if value is not None}
 
 
 @router.post("/ui/incidents/{incident_id}/{step}")

@@ -217,6 +217,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "No listener is configured (HEP, traps, HSS log).",
         "没有配置监听（HEP、Trap、HSS日志）。",
     ),
+    "in_queue": ("Its open tickets in the queue", "在工单队列中查看在途工单"),
     "kept_text": ("What you typed", "您填写的内容"),
     "last_change": ("Last change", "最近变更"),
     "select_first": ("Select the tickets to dispatch first.", "请先勾选要派单的工单。"),

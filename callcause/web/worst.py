@@ -36,7 +36,9 @@ async def worst(request: Request, who: Viewer, kpi: str = USUAL, at: str | None 
     known, moment = catalogue(), read_moment(at)
     names = [one for one in known.cell_ids if "." not in one]
     if kpi not in names:
-        raise Problem(404, "no KPI of cells has this name", hint=did_you_mean(kpi, names))
+        of_others = kpi in known and known.kpi(kpi).scope in ("node", "network", "gsm_cell")
+        detail = "this KPI is not read at LTE cells" if of_others else "no KPI of cells has this name"
+        raise Problem(404, detail, hint=None if of_others else did_you_mean(kpi, names))
     kept = kept_of(request.app)
     found = await ask(request, lambda store: newest_list(store, kept, kpi, moment))
     return render(request, "worst.html.j2", kpi=kpi, kpis=[known.kpi(name) for name in names], **found)

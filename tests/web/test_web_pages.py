@@ -5,15 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from urllib.parse import quote
 
 import httpx
+import polars as pl
 import pytest
 from web.conftest import GRAFANA
 
 from callcause.web.board import board_url
 from callcause.web.page import POLICY
+from callcause.web.review import _about
+from collectors.ingest import ingest
 from collectors.kpi.catalogue import load_catalogue
+from collectors.records import load_schemas
+from collectors.store import Store
 from dashboards.alerting.rules import rule_file
 from dashboards.grafana.boards import all_boards
 from dashboards.grafana.document import document
@@ -162,7 +168,10 @@ def test_an_incident_is_opened_merged_and_closed_with_its_tickets(browse: Browse
     body = {"key": "cell", "entity": "460-00-345014-9", "why": "power is out"}
     name = httpx.post(f"{site}/clusters", json=body, headers=header, timeout=240).json()["id"]
     page, browser = f"/ui/incidents/{name}", browse("desk")
-    assert "power is out" in browser.get(page).text
+    opened = browser.get(page).text
+    assert "power is out" in opened
+    assert 'href="/ui/cells/460-00-345014-9?at=' in opened
+    assert f"/ui/tickets?incident={name}" in opened
     merged = browser.submit(f"{page}/merge", page, why="one outage")
     assert (merged.status_code, "Merged: 0" in merged.text) == (200, True)
     version = re.search(r'name="version" value="(\d+)"', merged.text)
@@ -235,3 +244,25 @@ def test_language_follows_the_browser_until_it_is_switched(browse: Browse) -> No
 def test_a_switch_leads_nowhere_else(site: str, goal: str) -> None:
     answer = httpx.get(f"{site}/ui/switch", params={"back": goal})
     assert (answer.status_code, answer.headers["location"]) == (303, "/ui/tickets")
+
+
+def test_an_incident_about_an_alarm_or_work_tells_what_that_is(tmp_path: Path) -> None:
+    rows = {
+        "alarm": {"id": "AL-1", "perceived_severity": "critical", "specific_problem": "mains failure",
+                  "alarmed_object": "ENB-1", "raised_at": "2024-03-06T09:00:00Z"},
+        "change": {"id": "CR-1", "title": "software upgrade", "planned_start": "2024-03-06T01:00:00Z",
+                   "planned_end": "2024-03-06T03:00:00Z"},
+    }  # fmt: skip
+    (tmp_path / "net").mkdir()
+    for kind, row in rows.items():
+        lacking = [name for name in load_schemas()[kind].required_columns if name not in row]
+        frame = pl.DataFrame([row]).with_columns(pl.lit(None).alias(name) for name in lacking)
+        frame.write_csv(tmp_path / f"net/{kind}.csv")
+    with Store.open(tmp_path / "store") as store:
+        report = ingest(store, [tmp_path / "net"])
+        assert not report.quarantined, report.problems()
+        alarm, work = _about(store, "alarm", "AL-1"), _about(store, "change", "CR-1")
+        assert (alarm["specific_problem"], alarm["alarmed_object"]) == ("mains failure", "ENB-1")
+        assert "cleared_at" not in alarm
+        assert work["title"] == "software upgrade"
+        assert _about(store, "alarm", "AL-2") == _about(store, "cell", "460-00-1-1") == {}
