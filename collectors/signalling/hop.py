@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -10,6 +11,8 @@ from collectors.signalling.message import SipMessage
 from collectors.signalling.sdp import codecs_of
 from collectors.signalling.sighting import Endpoint, Sighting
 
+# sent-protocol LWS sent-by; blanks may stand around the slashes (RFC 3261 25.1).
+_SENT_BY = re.compile(r"\s*[^\s/]+\s*/\s*[^\s/]+\s*/\s*[^\s/]+\s+(?:\[([^\]]*)\]|([^\s:;,]+))")
 HopKey = tuple[str, str, str, int, int, str]
 # Headers that records are made of; the others are dropped with the message.
 _KEPT = (
@@ -86,9 +89,8 @@ def branch_of(via: str) -> str:
 
 def sent_by(via: str) -> str:
     """Return the host of a Via value, lower case, without port."""
-    _, _, rest = via.partition(" ")
-    host = rest.partition(";")[0].strip()
-    return host[1:].partition("]")[0].lower() if host[:1] == "[" else host.partition(":")[0].strip().lower()
+    found = _SENT_BY.match(via)
+    return (found[1] or found[2]).lower() if found else ""
 
 
 def make_hop(sighting: Sighting, message: SipMessage, vias: list[str], branch: str) -> Hop:

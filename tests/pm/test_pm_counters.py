@@ -130,7 +130,8 @@ def test_a_list_per_qci_gives_the_counter_of_each_qci_and_keeps_the_rest(
 
 
 @pytest.mark.parametrize(
-    ("written", "value"), [("0", 0), ("1,1,12", 12), ("2,1,12,5,40", 12), ("1,5,40", 0), ("0,12", 12)]
+    ("written", "value"),
+    [("0", 0), ("1,1,12", 12), ("2,1,12,5,40", 12), ("1,5,40", 0), ("0,12", 12), ("0.5,12", 12)],
 )
 def test_a_compressed_list_is_unpacked(tmp_path: Path, maps: CounterMaps, written: str, value: float) -> None:
     rows = ericsson(tmp_path, maps, ["pmErabEstabAttAddedQci"], [written])
