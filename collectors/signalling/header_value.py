@@ -66,7 +66,9 @@ def parameter(value: str, name: str) -> str:
 
 def _beside_quoted(value: str, name: str) -> str:
     """Read a parameter where quoted text may hold what looks like one, or the end of a URI."""
-    after = _QUOTED.sub(lambda quoted: "x" * len(quoted[0]), value).rfind(">")
+    after = value.rfind(">")
+    if after >= 0 and '"' in value[after:]:  # it may stand inside quotes
+        after = _QUOTED.sub(lambda quoted: "x" * len(quoted[0]), value).rfind(">")
     for found in _PARAMETER.finditer(value, after + 1):
         if found[1].lower() == name:
             return found[3] if found[2] is None else re.sub(r"\\(.)", r"\1", found[2])
