@@ -143,7 +143,8 @@ def _facts(shown: Shown, runbooks: Runbooks, lang: str) -> Table:
         ("incidents", life.get("incident_id")),
     ):
         if value:
-            table.add_row(words.word(key, lang), _moment(value))
+            written = _department(runbooks, value, lang) if key == "holder" else _moment(value)
+            table.add_row(words.word(key, lang), written)
     if result:
         because = result["category"]
         table.add_row(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -36,6 +37,7 @@ HEADERS = {
 LANGUAGE, THEME = "callcause_language", "callcause_theme"
 STEPS = ("/ui/step/", "/ui/answers/", "/ui/confirm/")
 """Where the forms of a ticket's page go; the id of the ticket follows."""
+LOG = logging.getLogger(__name__)
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
@@ -117,6 +119,9 @@ class PageRoute(APIRoute):
             try:
                 response = await handler(request)
             except PAGE_ERRORS as error:
+                response = _refused(request, error)
+            except Exception as error:  # the boundary of a page: a person gets a page, the log the error
+                LOG.exception("a page failed", extra={"path": request.scope["path"]})
                 response = _refused(request, error)
             return _closed(request, response)
 

@@ -75,4 +75,4 @@ def _meaning(error: Exception) -> tuple[int, str, str, str | None]:
             return 409, STALE, error.message, None
         case LoopError():
             return 409, error.code, error.message, error.hint
-    return 422, "422", str(error), None
+    return 500, "500", type(error).__name__, None

@@ -338,6 +338,10 @@ REFUSED: Mapping[str, tuple[str, str]] = {
     "405": ("This is not allowed.", "没有权限。"),
     "422": ("Something is missing or wrong in what was sent.", "提交的内容有缺失或错误。"),
     "429": ("Too many requests; wait a moment.", "请求过于频繁，请稍候。"),
+    "500": (
+        "This page failed by a fault of ours; the log of the service tells which.",
+        "页面出错（程序故障），详情见服务日志。",
+    ),
     "503": (
         "Not possible at this moment; nothing was changed. Try again soon.",
         "暂时无法处理，未作任何更改，请稍后重试。",

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from fastapi import Request
 
+from callcause.web.refusal import refusal_of
 from callcause.web.sayings import REASONS, SENTENCES, say
-from callcause.web.words import chance, percent, span, value
+from callcause.web.words import chance, percent, refused_for, span, value
 from callcause.web.words import moment as written
 from diagnosis.missing import _ways
 from diagnosis.question import questions_data
@@ -96,3 +98,11 @@ def test_a_clock_says_how_long_or_how_late(minutes: int, english: str, chinese: 
     due = now + timedelta(minutes=minutes)
     assert (span(due, now, "en"), span(due, now, "zh")) == (english, chinese)
     assert written(now) == "2024-03-06 09:00 UTC"
+
+
+def test_a_fault_of_ours_is_a_page_with_its_kind_and_nothing_of_its_text() -> None:
+    scope = {"type": "http", "method": "GET", "path": "/ui/tickets/T-1", "headers": [], "query_string": b""}
+    refusal = refusal_of(Request(scope), ValueError("num_1234 of somebody"))
+    assert (refusal.status, refusal.detail) == (500, "ValueError")
+    for lang, said in (("en", "the log of the service"), ("zh", "服务日志")):
+        assert said in refused_for(refusal.code, lang)
