@@ -28,7 +28,7 @@ FORMAT = "callcause.weights/1"
 PRIOR_STRENGTH = 60.0
 WEIGHT_STRENGTH = 100.0
 """Tickets of one fault come in numbers and are no independent cases; with 20 and 10 what one network had
-taught made another worse (log loss 0.165 -> 0.230; with these 0.165 -> 0.19), and gained no more on its own."""
+taught made another worse (log loss 0.165 -> 0.230; with these 0.19), and gained no more on its own."""
 LEAST_SEEN = 5
 BOUND = 20.0
 HELD_BACK = 4
