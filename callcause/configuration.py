@@ -122,7 +122,8 @@ def secrets_of(value: object, key: str = "") -> Iterator[tuple[str, Secret]]:
 def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    # Besides its own error tomllib lets out that a number is too long, and that tables nest too deep.
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"cannot be read: {error}", file=str(path)) from error
 
 
