@@ -17,7 +17,7 @@ import yaml
 from numpy.typing import NDArray
 
 from diagnosis.text_model import CATEGORIES, DATA, normalised, trained_model
-from diagnosis.text_rules import TEXT, collect_text_flags, rule_log_odds, rules_met
+from diagnosis.text_rules import TEXT, collect_text_flags, rule_log_odds, rules_met, without_denials
 
 SOURCES = ("ticket", "text", "handset_state", "evidence")
 Floats = NDArray[np.float64]
@@ -152,7 +152,7 @@ def _from_ticket(columns: pl.DataFrame) -> Floats:
 
 
 def _from_text(columns: pl.DataFrame) -> Floats:
-    texts = columns.select(normalised(pl.col(TEXT)).alias("text"), pl.col("out_of_scope_text"))
+    texts = columns.select(normalised(without_denials(pl.col(TEXT))).alias("text"), "out_of_scope_text")
     unique = texts.select("text").unique(maintain_order=True)
     floor = _weights()["text_floor"]
     read = np.exp(trained_model().log_probabilities(unique["text"].to_list()))
@@ -216,7 +216,7 @@ def _words(text: str, category: str) -> tuple[str, ...]:
 
 
 def _text_says(category: str, values: Mapping[str, Any]) -> list[str]:
-    text = values[TEXT] or ""
+    text = pl.select(without_denials(pl.lit(values[TEXT] or ""))).item()
     words = [f"text: {word}" for word in _words(text, category)]
     rules = [f"disambiguation rule {rule}" for rule, of in rules_met(text) if of == category]
     outside = ["text is about billing or data only"] if values["out_of_scope_text"] else []

@@ -17,6 +17,7 @@ class EvidenceSettings:
     names: frozenset[str] | None = None
     regional: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # region -> name -> limit
     record_window_min: float = 30.0  # G-04: own record within this distance
+    told_time_min: float = 60.0  # a call that shows the fault is looked for as far from the told time
     state_window_h: float = 24.0  # attach and registration state older than this is not used
     time_uncertainty_min: float = 15.0  # G-02: uncertainty of the complaint time
     alarm_near_h: float = 2.0  # G-02: limit of alarm_distance_h

@@ -8,7 +8,11 @@ from diagnosis.workspace import ROW, Workspace, seconds
 
 
 def near(work: Workspace, sightings: pl.DataFrame) -> pl.DataFrame:
-    """All records of each ticket's person with `distance_min` to the complaint time (0 inside the record)."""
+    """All records of each ticket's person.
+
+    `distance_min` to the complaint time (0 inside the record); `after_s`: how long after the complaint came
+    in the record began.
+    """
     tickets = work.frame.select(
         ROW,
         "complaint_at",
@@ -17,6 +21,7 @@ def near(work: Workspace, sightings: pl.DataFrame) -> pl.DataFrame:
         "ticket.msisdn",
         "ticket.direction",
         "ticket.other_party_number",
+        "ticket.received_at",
     )
     keys = pl.concat(
         [
@@ -28,5 +33,6 @@ def near(work: Workspace, sightings: pl.DataFrame) -> pl.DataFrame:
     before = seconds(end, pl.col("complaint_at"))
     after = seconds(pl.col("complaint_at"), pl.col("started_at"))
     return keys.join(sightings, on="key").with_columns(
-        distance_min=pl.max_horizontal(before, after, pl.lit(0.0)) / 60
+        distance_min=pl.max_horizontal(before, after, pl.lit(0.0)) / 60,
+        after_s=seconds(pl.col("ticket.received_at"), pl.col("started_at")),
     )

@@ -29,9 +29,13 @@ SIGHTED = (
     "csfb_flag",
     "t_esr",
     "t_alerting",
+    "releasing_side",
 )
-# How badly a call fits the complaint, and its other party and direction; the least stands.
-FITS_AND_FAILED, FITS, HALF, FITS_NOT, OTHER_PARTY, OTHER_SIDE = 0, 3, 4, 8, 4, 2
+# How badly a call fits the complaint, its other party, its direction, its time; the least stands.
+FITS_AND_FAILED, FITS, HALF, FITS_NOT, OTHER_PARTY, OTHER_SIDE, TOO_LATE = 0, 3, 4, 8, 4, 2, 6
+SHOWN_FAR = 5  # shows the fault, outside the window
+POOR_LATER, POOR_FAR = 1, 2  # the same of a poor voice: a good call explains no complaint, a busy line does
+AFTER_S = 300.0  # a call that began so long after the complaint came in is not what it tells of
 USER_FINAL = (486, 600, 603)  # the called party's own answer (RFC 3261, 21.4.23, 21.6)
 SLOW_FALLBACK_S = 10.0  # CSF-14
 POOR_MOS, POOR_LOSS, POOR_SHARE = 3.0, 3.0, 0.1  # slices that a customer complains about, and how many
@@ -66,10 +70,12 @@ def add_calls(work: Workspace) -> None:
     """Add `call.`, `called.`, `calling.`, their ids and how far the nearest call is."""
     near_calls = near(work, _sightings(work))
     nearest = near_calls.group_by(ROW).agg(pl.col("distance_min").min().alias("call_distance_min"))
-    within = near_calls.filter(pl.col("distance_min") <= work.settings.record_window_min)
+    settings = work.settings
     chosen = (
-        within.with_columns(
-            mismatch=_mismatch(work.settings.time_uncertainty_min), other_side=pl.col("role") != pl.col("leg")
+        _within(near_calls, settings.record_window_min, settings.told_time_min)
+        .with_columns(
+            mismatch=_mismatch(settings.time_uncertainty_min, settings.record_window_min),
+            other_side=pl.col("role") != pl.col("leg"),
         )
         .sort(ROW, "mismatch", "distance_min", "other_side", "id")
         .unique(ROW, keep="first", maintain_order=True)
@@ -105,7 +111,8 @@ def _sightings(work: Workspace) -> pl.DataFrame:
 
     `key`, `role` of that party, `leg` of the record.
     """
-    calls = _calls_of_persons(work).with_columns(abnormal_release().alias("abnormal"))
+    network = (pl.col("releasing_side") == "network").fill_null(False)
+    calls = _calls_of_persons(work).with_columns((abnormal_release() | network).alias("abnormal"))
     answered = pl.col("t_200").is_not_null() | (pl.col("final_status") == 200)
     talk_s = seconds(pl.coalesce("t_200", "started_at"), pl.col("t_end"))
     slices = _slices(work, calls)
@@ -144,13 +151,23 @@ def _slices(work: Workspace, calls: pl.DataFrame) -> pl.DataFrame:
     return rows.group_by("call_id").agg(poor=poor.mean())
 
 
-def _mismatch(near_min: float) -> pl.Expr:
-    """How badly a call fits what the ticket tells: outcome, then other party, then direction.
+def _within(calls: pl.DataFrame, window_min: float, told_min: float) -> pl.DataFrame:
+    """Take the calls of the window (G-04), and those farther off of persons who have one there.
 
-    Within the uncertainty of the complaint's time a call that shows the fault goes before one that could.
+    `shown`: the call shows the fault that is complained about. A time that was told wrong finds such a call
+    outside the window; without any record inside it G-04 stands.
     """
+    here = (pl.col("distance_min") <= window_min).any().over(ROW)
+    near_or_told = calls.filter((pl.col("distance_min") <= told_min) & here)
+    judged = near_or_told.with_columns(fits=_fits()).with_columns(shown=pl.col("fits") & _failed())
+    told = pl.col("shown") & pl.col("category").is_in(["access", "drop", "mos", "csfb"])
+    return judged.filter((pl.col("distance_min") <= window_min) | told)
+
+
+def _fits() -> pl.Expr:
+    """Whether what became of the call can be what is complained about."""
     category = pl.col("category")
-    fits = (
+    return (
         pl.when(category == "access")
         .then(pl.col("unanswered"))
         .when(category == "drop")
@@ -163,23 +180,48 @@ def _mismatch(near_min: float) -> pl.Expr:
         .then(pl.col("unanswered") | pl.col("cut") | pl.col("fallback"))
         .otherwise(pl.lit(True))
     )
-    failed = (
+
+
+def _failed() -> pl.Expr:
+    """Whether a call that fits also shows the fault."""
+    category = pl.col("category")
+    return (
         pl.when(category == "mos")
         .then(pl.col("poor"))
         .when(category == "csfb")
         .then(pl.col("slow") | pl.col("unanswered"))
         .otherwise(~(pl.col("unanswered") & pl.col("refused")))
     )
-    shown = fits & failed & (pl.col("distance_min") <= near_min)
-    half = (category == "mos") & pl.col("spoken")
+
+
+def _mismatch(near_min: float, window_min: float) -> pl.Expr:
+    """How badly a call fits what the ticket tells: outcome, then time, then other party, then direction.
+
+    A call that shows the fault goes before one that could be meant, the sooner the nearer it is.
+    """
+    distance, voice = pl.col("distance_min"), (pl.col("category") == "mos").fill_null(False)
+    shown = (
+        pl.when(distance <= near_min)
+        .then(FITS_AND_FAILED)
+        .when(distance <= window_min)
+        .then(pl.when(voice).then(POOR_LATER).otherwise(FITS))
+        .otherwise(pl.when(voice).then(POOR_FAR).otherwise(SHOWN_FAR))
+    )
+    half = voice & pl.col("spoken")
     outcome = (
-        pl.when(shown).then(FITS_AND_FAILED).when(fits).then(FITS).when(half.fill_null(False)).then(HALF)
+        pl.when(pl.col("shown"))
+        .then(shown)
+        .when(pl.col("fits"))
+        .then(FITS)
+        .when(half.fill_null(False))
+        .then(HALF)
     ).otherwise(FITS_NOT)
+    late = pl.when(pl.col("after_s") > AFTER_S).then(TOO_LATE).otherwise(0)
     other = (pl.col("ticket.other_party_number") != pl.col("party")).fill_null(False)
     party = pl.when(other).then(OTHER_PARTY).otherwise(0)
     wanted = pl.col("ticket.direction").str.to_lowercase()
     side = pl.when(wanted.is_in(["mo", "mt"]) & (wanted != pl.col("role"))).then(OTHER_SIDE).otherwise(0)
-    return outcome + party + side
+    return outcome + late + party + side
 
 
 def _legs(work: Workspace, chosen: pl.DataFrame) -> pl.DataFrame:

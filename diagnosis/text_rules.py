@@ -42,6 +42,12 @@ def collect_text_flags(frame: pl.DataFrame, text: str = TEXT) -> pl.DataFrame:
     return lower.join(flags, on="text", how="left", nulls_equal=True, maintain_order="left").drop("text")
 
 
+def without_denials(text: pl.Expr) -> pl.Expr:
+    """Return the text without what it says did not happen: `the call does not drop` is no drop."""
+    pattern = f"(?i){text_rules()['denials']}"
+    return text.str.replace_all(pattern, " ${after}")
+
+
 def rule_log_odds(text: pl.Expr, category: str) -> pl.Expr:
     """Sum of the log-odds that the disambiguation rules give to a category."""
     rules = [rule for rule in text_rules()["categories"] if rule["category"] == category]

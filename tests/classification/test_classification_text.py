@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from diagnosis.classification import CATEGORIES, classify, collect_text_flags
 from diagnosis.ngrams import ngrams_of
 from diagnosis.text_model import DATA, normalised, trained_model
+from diagnosis.text_rules import without_denials
 
 
 def frame_of(*rows: dict[str, Any]) -> pl.DataFrame:
@@ -71,6 +72,46 @@ def test_rule_2_lost_data_is_out_of_scope_without_a_call_and_csfb_with_one() -> 
 
 def test_rule_3_no_icon_and_calls_on_2g_is_csfb() -> None:
     assert texts("没有HD打电话变2G") == ["csfb"]
+
+
+@pytest.mark.parametrize(
+    ("text", "category"),
+    [
+        ("the call does not drop but the voice keeps breaking up", "mos"),
+        ("calls never drop, only the sound is robotic", "mos"),
+        ("no dropped calls, but I cannot hear the other side", "mos"),
+        ("电话没有掉线，就是对方声音断断续续", "mos"),
+        ("两边都没声音了，电话没断", "mos"),
+        ("通话不断掉线", "drop"),
+        ("my calls drop all the time", "drop"),
+    ],
+)
+def test_what_a_customer_says_did_not_happen_is_no_symptom(text: str, category: str) -> None:
+    assert texts(text) == [category]
+
+
+@pytest.mark.parametrize(
+    ("text", "category"),
+    [
+        ("4G切2G的时候电话断了", "drop"),
+        ("call gets cut when it goes from 4G to 2G", "drop"),
+        ("打电话就掉到2G", "csfb"),
+        ("phone drops to 2G when I call", "csfb"),
+        ("一打电话就变成2G，网络就断了", "csfb"),
+    ],
+)
+def test_a_call_that_ends_on_the_way_to_2g_is_a_drop_and_a_phone_that_falls_there_is_csfb(
+    text: str, category: str
+) -> None:
+    assert texts(text) == [category]
+
+
+def test_a_denial_leaves_the_rest_of_the_text_as_it_is() -> None:
+    said = pl.DataFrame({"t": ["没断就是没声音", "不断掉线", "no drops here", "the drop in the lift", None]})
+    left = said.select(without_denials(pl.col("t")))["t"].to_list()
+    assert [text and text.strip() for text in left] == [
+        "就是没声音", "不断掉线", "here", "the drop in the lift", None,
+    ]  # fmt: skip
 
 
 def test_rules_4_and_5_set_hints() -> None:

@@ -104,6 +104,58 @@ def test_a_failure_outside_the_uncertainty_of_the_complaint_gives_way_to_the_nea
     assert scene({"category": "access"}, call=[busy, failed])["call.id"] == "busy"
 
 
+def a_talk(name: str, at: float, **fields: object) -> dict[str, object]:
+    """An answered call of four minutes that a user ended."""
+    times = {"started_at": minutes(at), "t_200": minutes(at), "t_end": minutes(at + 4)}
+    return a_call(
+        **{"id": name, "icid": name, "final_status": 200, "releasing_side": "calling", **times, **fields}
+    )
+
+
+def test_a_release_by_the_network_is_a_cut_without_any_reason_header(scene: Scene) -> None:
+    calls = [a_talk("normal", 0), a_talk("cut", 8, releasing_side="network", releasing_node="msc")]
+    assert scene({"category": "drop"}, call=calls)["call.id"] == "cut"
+
+
+@pytest.mark.parametrize("at", [-50, 40])
+def test_a_cut_far_from_the_told_time_goes_before_a_nearer_call_that_ended_well(
+    scene: Scene, at: float
+) -> None:
+    told = {"category": "drop", "received_at": minutes(120)}
+    calls = [a_talk("normal", 0), a_talk("cut", at, releasing_side="network")]
+    assert scene(told, call=calls)["call.id"] == "cut"
+
+
+def test_a_cut_more_than_an_hour_away_is_not_what_is_told_of(scene: Scene) -> None:
+    calls = [a_talk("normal", 0), a_talk("cut", -75, releasing_side="network")]
+    assert scene({"category": "drop"}, call=calls)["call.id"] == "normal"
+
+
+def test_a_cut_near_the_told_time_goes_before_one_far_from_it(scene: Scene) -> None:
+    calls = [a_talk(name, at, releasing_side="network") for name, at in (("far", -50), ("near", 12))]
+    assert scene({"category": "drop"}, call=calls)["call.id"] == "near"
+
+
+def test_where_no_record_lies_in_the_window_a_far_cut_is_not_taken_for_one(scene: Scene) -> None:
+    look = scene({"category": "drop"}, call=[a_talk("cut", -50, releasing_side="network")])
+    assert look["call.id"] is None
+    assert look["nearest_record_min"] == pytest.approx(46)
+
+
+def test_a_call_that_began_after_the_complaint_came_in_is_not_what_it_tells_of(scene: Scene) -> None:
+    told = {"category": "drop", "received_at": minutes(6)}
+    calls = [a_talk("before", -14), a_talk("after", 15, releasing_side="network")]
+    assert scene(told, call=calls)["call.id"] == "after", (
+        "a call that fits, though late, before one that does not"
+    )
+    told = {"category": "access", "received_at": minutes(6)}
+    calls = [
+        a_call(id=name, icid=name, final_status=503, started_at=minutes(at))
+        for name, at in (("before", -14), ("after", 12))
+    ]
+    assert scene(told, call=calls)["call.id"] == "before"
+
+
 @pytest.mark.parametrize("bad", [{"mos": 2.1, "loss": 0.0}, {"mos": None, "loss": 8.0}])
 def test_a_call_with_bad_voice_goes_before_a_nearer_good_one(
     scene: Scene, bad: dict[str, float | None]
