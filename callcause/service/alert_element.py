@@ -16,6 +16,8 @@ from diagnosis.serving import node_name
 
 ElementKind = Literal["cell", "node", "region", "network"]
 ECGI = r"^\d{3}-\d{2,3}-\d{1,9}-\d{1,3}$"
+SHARED = {"cell": "cell", "ring": "cell", "node": "node"}
+"""What the entity of our alert of mass complaints is, by the key that its tickets share."""
 FALLBACK = "instance"
 """Label that Prometheus sets by itself: used where it names a known node."""
 
@@ -102,11 +104,12 @@ def _place(
     labels: Mapping[str, str], inventory: Inventory, settings: AlertSettings
 ) -> tuple[ElementKind, str, bool]:
     entity, scope = labels.get(settings.entity_label), labels.get(settings.scope_label, "")
-    cell = _first(labels, settings.cell_labels) or (entity if "cell" in scope else None)
+    shared = SHARED.get(labels.get("key", ""), "")
+    cell = _first(labels, settings.cell_labels) or (entity if "cell" in scope or shared == "cell" else None)
     if cell:
         found = inventory.cell(cell)
         return "cell", found or cell, found is not None
-    node = _first(labels, settings.node_labels) or (entity if scope == "node" else None)
+    node = _first(labels, settings.node_labels) or (entity if "node" in (scope, shared) else None)
     if node:
         found = inventory.node(node)
         return "node", found or node, found is not None
