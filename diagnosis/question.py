@@ -104,7 +104,8 @@ def category_bits(field: str, category: Mapping[str, Any]) -> float:
     prior[best] = 0.0
     prior *= (1.0 - float(category["probability"])) / prior.sum()
     prior[best] = float(category["probability"])
-    joint = shares * prior  # answers x categories
+    # As written the shares of a category need not add up to 1, and an answer could tell less than nothing.
+    joint = shares / shares.sum(axis=0) * prior  # answers x categories
     weights = joint.sum(axis=1)
     after = sum(w * _entropy(row / w) for w, row in zip(weights, joint, strict=True) if w > 0)
     return _entropy(prior) * float(weights.sum()) - float(after)

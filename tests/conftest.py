@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from presence import absent as absent
 from state.postgres_server import PostgresServer, binaries, running_server
 
@@ -16,6 +17,8 @@ from callcause.state import Database, StateSettings
 from collectors.secret import Secret
 
 FIXED_KEY = "tests-only-key-0123456789abcdef"
+settings.register_profile("callcause", deadline=None)  # a busy machine makes no example wrong
+settings.load_profile("callcause")
 
 
 @pytest.fixture(autouse=True)
