@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from diagnosis.judged_leg import judge_legs
 from diagnosis.own_call import add_calls
 from diagnosis.own_registration import add_registrations
 from diagnosis.person import add_person
@@ -15,10 +16,11 @@ from diagnosis.workspace import Workspace
 def add_own_records(work: Workspace) -> None:
     """Add `subscriber.`, `call.`, `called.`, `calling.`, `registration.`.
 
-    `device_model.` and `nearest_record_min`.
+    `device_model.` and `nearest_record_min`; where the fault began at the other party, `call.` is its record.
     """
     add_person(work)
     add_calls(work)
+    judge_legs(work)
     add_registrations(work)
     _add_device(work)
 

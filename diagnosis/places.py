@@ -49,6 +49,27 @@ SPANS = {
     "change": ("change_from", "change_to"),
 }
 """From when to when a place was looked at, where it has a time of its own."""
+OTHER_PARTY = " (other party 对端)"
+"""Ends the text of a place of the other party: its leg, the cell that served it."""
+_JUDGED = ("call", "slices", "cell", "neighbour", "gsm_cell")
+
+
+def told_place(text: str) -> tuple[str, str]:
+    """Kind and id of the text of a place, without whose it is: `cell 460-00-1-1` -> `cell`, `460-00-1-1`."""
+    kind, _, name = text.removesuffix(OTHER_PARTY).partition(" ")
+    return kind, name
+
+
+def _whose(key: str, text: pl.Expr) -> pl.Expr:
+    """Say of a place that it is the other party's, where it is."""
+    judged = pl.col("other_party_judged")
+    if key in ("called", "calling"):
+        at_other = (pl.col(f"{key}_id") == pl.col("call_id")) == judged
+    elif key in _JUDGED:
+        at_other = judged
+    else:
+        return text
+    return pl.when(at_other).then(text + OTHER_PARTY).otherwise(text)
 
 
 def add_places(work: Workspace, kpi_places: Mapping[str, str]) -> None:
@@ -56,11 +77,11 @@ def add_places(work: Workspace, kpi_places: Mapping[str, str]) -> None:
     there = set(work.frame.columns)
     kinds = {"cell": "cell ", "gsm_cell": "cell ", NETWORK: ""}
     work.derive(
-        *(expression.alias(f"at.{key}") for key, expression in PLACES.items()),
+        *(_whose(key, expression).alias(f"at.{key}") for key, expression in PLACES.items()),
         *(pl.col(a).alias(f"from.{key}") for key, (a, _) in SPANS.items() if a in there),
         *(pl.col(b).alias(f"to.{key}") for key, (_, b) in SPANS.items() if b in there),
         *(
-            (pl.lit(kinds.get(place, "node ")) + pl.col(f"{kpi}__entity"))
+            _whose(place, pl.lit(kinds.get(place, "node ")) + pl.col(f"{kpi}__entity"))
             .cast(pl.Categorical)
             .alias(f"{kpi}__at")
             for kpi, place in kpi_places.items()
@@ -73,7 +94,7 @@ def add_places(work: Workspace, kpi_places: Mapping[str, str]) -> None:
 def _place_fallback_delays(work: Workspace) -> None:
     """CSFB delays stand at the own call where it has them, else at the node of the KPI."""
     for name in ("csfb_setup_delay", "return_to_lte_delay"):
-        own, call = pl.col(f"{name}__own"), pl.lit("call ") + pl.col("call_id")
+        own, call = pl.col(f"{name}__own"), pl.col("at.call")
         node = pl.col(f"{name}__at").cast(pl.String)
         work.derive(
             pl.when(own).then(call).otherwise(node).alias(f"{name}__at"),

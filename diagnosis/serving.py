@@ -101,7 +101,14 @@ def _add_cell(work: Workspace) -> None:
     attempt = pl.coalesce("registration.ecgi", "state.ecgi")
     on_call = pl.coalesce("call.last_ecgi", "call.first_ecgi")
     registering = (pl.col("category") == "registration").fill_null(False)
-    own = pl.when(registering).then(pl.coalesce(attempt, on_call)).otherwise(pl.coalesce(on_call, attempt))
+    other = pl.col("other_party_judged")
+    own = (
+        pl.when(other)
+        .then(on_call)
+        .when(registering)
+        .then(pl.coalesce(attempt, on_call))
+        .otherwise(pl.coalesce(on_call, attempt))
+    )
     told_by = (
         pl.when(pl.col("own_ecgi").is_not_null())
         .then(pl.when(pl.col("own_ecgi") == on_call).then(pl.lit("call")).otherwise(pl.lit("registration")))
@@ -112,7 +119,9 @@ def _add_cell(work: Workspace) -> None:
     )
     work.derive(own_ecgi=own)
     work.join_rows(_nearest_cells(work))
-    work.derive(cell_told_by=told_by, serving_ecgi=pl.coalesce("own_ecgi", "ticket.ecgi", "near_ecgi"))
+    # What the ticket tells is where the customer was.
+    told = pl.when(~other).then(pl.coalesce("ticket.ecgi", "near_ecgi"))
+    work.derive(cell_told_by=told_by, serving_ecgi=pl.coalesce(pl.col("own_ecgi"), told))
     cells = work.tables["cell"].filter(among("ecgi", work.frame["serving_ecgi"]))
     cells = cells.unique("ecgi", keep="first", maintain_order=True)
     taken = cells.select(
@@ -183,7 +192,7 @@ def _add_nodes(work: Workspace) -> None:
     for node_type in CORE_TYPES:
         candidates = [f"{r}.{n}" for r in ("call", "registration") for n in NAMED_BY.get(node_type, ())]
         matches = [
-            pl.when(pl.col(f"_node.{c}").struct.field("node_type") == node_type).then(
+            pl.when((pl.col(f"_node.{c}").struct.field("node_type") == node_type) & _of_judged_party(c)).then(
                 pl.col(f"_node.{c}").struct.field("node_id")
             )
             for c in candidates
@@ -199,6 +208,11 @@ def _add_nodes(work: Workspace) -> None:
     work.derive(*(pl.col(f"serving.{t}").is_not_null().alias(f"named.{t}") for t in CORE_TYPES))
     work.derive(_stopped_before_ims(work).alias("stopped_before_ims"))
     work.derive(*(_only_node(work, t) for t in CORE_TYPES))
+
+
+def _of_judged_party(column: str) -> pl.Expr:
+    """Tell whether a record may name a node: the customer's registration names none of the other party."""
+    return pl.lit(True) if column.startswith("call.") else ~pl.col("other_core_judged")
 
 
 def _resolved(work: Workspace, name: str, aliases: pl.DataFrame, hint: str) -> pl.Expr:

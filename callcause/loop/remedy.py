@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from diagnosis.places import told_place
+
 IMPROVED, NOT_IMPROVED, NO_DATA = "improved", "not_improved", "no_data"
 HOUR = timedelta(hours=1)
 SAME_PLACE = ("cell ", "node ", "neighbour of cell ", "network")
@@ -57,7 +59,8 @@ def tickets_after(told: Mapping[str, Any], checks: Sequence[Contract], moment: d
     """Return the ticket as if it came at the moment: as the person, and as the place without a person."""
     at = {"received_at": moment.isoformat(), "occurred_at": moment.isoformat()}
     again = {**told, **at}
-    cell = next((c["at"].removeprefix("cell ") for c in checks if c["at"].startswith("cell ")), None)
+    places = (told_place(c["at"]) for c in checks)
+    cell = next((name for kind, name in places if kind == "cell"), None)
     place = {name: value for name, value in again.items() if name not in IDENTITIES}
     return [again, {**place, "id": told["id"] + AT_PLACE, **({"ecgi": cell} if cell else {})}]
 
@@ -118,9 +121,10 @@ def _elsewhere_or_before(before: Contract, found: Contract, remedied_at: datetim
     """
     if found["period"] is None and found["outcome"] == "HIT":
         return True
-    if before["at"].startswith(SAME_PLACE) and found["at"] != before["at"]:
+    same = told_place(found["at"]) == told_place(before["at"])
+    if before["at"].startswith(SAME_PLACE) and not same:
         return True
-    if before["at"].startswith(("call ", "registration ")) and found["at"] == before["at"]:
+    if before["at"].startswith(("call ", "registration ")) and same:
         return True
     return bool(found["period"]) and datetime.fromisoformat(found["period"][1]) <= remedied_at
 

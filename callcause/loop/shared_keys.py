@@ -15,6 +15,7 @@ import polars as pl
 
 from callcause.loop.cluster import PAIRS
 from collectors.store import Store
+from diagnosis.places import told_place
 
 _VOLUME_KEYS = {"cell": "cell", "tac": "tracking_area", "imei_tac": "device_model", "scscf": "node"}
 WORK = ("approved", "planned", "in_progress", "done", "rolled_back")
@@ -161,11 +162,11 @@ _OWN = {
 def _own(ticket: Diagnosed) -> dict[str, Any]:
     """Read what one ticket and its diagnosis name."""
     record, contract = ticket.record, ticket.contract or {}
-    places = [str(check.get("at") or "").split(" ", 1) for check in contract.get("checks", ())]
-    cells = Counter(place[1] for place in places if place[0] == "cell" and len(place) == 2)
-    nodes = {place[1] for place in places if place[0] == "node" and len(place) == 2}
+    places = [told_place(str(check.get("at") or "")) for check in contract.get("checks", ())]
+    cells = Counter(name for kind, name in places if kind == "cell" and name)
+    nodes = {name for kind, name in places if kind == "node" and name}
     hits = [
-        str(c.get("at") or "").split(" ", 1) for c in contract.get("checks", ()) if c.get("outcome") == "HIT"
+        told_place(str(c.get("at") or "")) for c in contract.get("checks", ()) if c.get("outcome") == "HIT"
     ]
     guilty = contract.get("guilty_node") or {}
     if guilty.get("id"):
@@ -180,6 +181,6 @@ def _own(ticket: Diagnosed) -> dict[str, Any]:
         "told_area": str(record["tac"]) if record.get("tac") is not None else None,
         "device_model": record.get("imei_tac"),
         "nodes": sorted(nodes),
-        "alarms": sorted({hit[1] for hit in hits if hit[0] == "alarm" and len(hit) == 2}),
-        "changes": sorted({hit[1] for hit in hits if hit[0] == "change" and len(hit) == 2}),
+        "alarms": sorted({name for kind, name in hits if kind == "alarm" and name}),
+        "changes": sorted({name for kind, name in hits if kind == "change" and name}),
     }

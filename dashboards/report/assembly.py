@@ -16,6 +16,7 @@ from collectors.store.store import Store
 from dashboards.report.course import Course
 from dashboards.report.story import Story
 from diagnosis.evidence import Evidence
+from diagnosis.places import OTHER_PARTY, told_place
 from diagnosis.result import DiagnosisBatch
 from runbooks.loader import Runbooks
 
@@ -62,9 +63,9 @@ def story_of(
 
     `ticket`: `description`, and `occurred_at`, `received_at` as aware datetimes.
     """
-    named = [str(check.get("at") or "").partition(" ") for check in result["checks"]]
+    named = [told_place(str(check.get("at") or "")) for check in result["checks"]]
     calls, registrations = (
-        _rows(store, kind, {name for what, _, name in named if what == kind})
+        _rows(store, kind, {name for what, name in named if what == kind})
         for kind in ("call", "registration")
     )
     return Story(
@@ -125,7 +126,7 @@ def _courses(
     courses: list[Course] = []
     for check in sorted(result["checks"], key=lambda c: c["outcome"] != "HIT"):
         kpi_id = _kpi_of(check, runbooks, catalogue)
-        entity = str(check.get("at") or "").rpartition(" ")[2]
+        entity = str(check.get("at") or "").removesuffix(OTHER_PARTY).rpartition(" ")[2]
         if kpi_id and entity and all(c.kpi_id != kpi_id for c in courses):
             course = _course(store, catalogue, kpi_id, entity, at)
             if course is not None:

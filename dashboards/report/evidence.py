@@ -15,6 +15,7 @@ from dashboards.report.assembly import course_of, story_of
 from dashboards.report.course import Course
 from dashboards.report.ladder import Step
 from dashboards.report.page import steps_of
+from diagnosis.places import told_place
 from runbooks.model import Runbooks
 
 LEAST = 4
@@ -50,8 +51,8 @@ def evidence_of(
 
 def _served_by(result: Mapping[str, Any]) -> str | None:
     """Return the cell that the checks read; None where they read none."""
-    named = (str(check.get("at") or "").partition(" ") for check in result["checks"])
-    return next((name for kind, _, name in named if kind == "cell" and name), None)
+    named = (told_place(str(check.get("at") or "")) for check in result["checks"])
+    return next((name for kind, name in named if kind == "cell" and name), None)
 
 
 def _of_cell(
