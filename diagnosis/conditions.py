@@ -16,7 +16,8 @@ import polars as pl
 
 from runbooks.condition import Comparison, Condition, Value
 
-EMPTY_DIFFERS = frozenset({"registration.final_status"})
+# Known to be empty is another answer than each listed one: no final status is no 200, no error lies nowhere.
+EMPTY_DIFFERS = frozenset({"registration.final_status", "call.first_error_interface"})
 Limits = Mapping[str, Mapping[str, float]]  # region ("" = the operator) -> name -> limit
 
 

@@ -307,10 +307,13 @@ def _add_direction(work: Workspace, points: pl.DataFrame) -> None:
 
 
 def _add_relay(work: Workspace, slices: pl.DataFrame, points: pl.DataFrame) -> None:
-    """MOS-22: what enters the SBC from one side must leave it towards the other."""
+    """MOS-22: what enters the SBC from one side must leave it towards the other.
+
+    Packets that a dead relay owes are counted as expected and lost by one probe, and not at all by another.
+    """
     at_sbc = points.filter(pl.col("point") == "sbc").with_columns(
         flows=pl.when(pl.col("arrival_told"))
-        .then(pl.col("arrived") > 0)
+        .then((pl.col("arrived") > 0) & (pl.col("loss") < _NOTHING_ARRIVES).fill_null(True))
         .otherwise((pl.col("loss") < 100) & (pl.col("silent").fill_null(0.0) < 0.95))
     )
     enters = at_sbc.filter(pl.col("direction") == "uplink").select(ROW, "leg", enters="flows")

@@ -339,3 +339,27 @@ def test_a_deeper_cause_ranks_above_the_high_loss_cell() -> None:
 
 def test_nothing_found_in_a_bad_call_is_undetermined_and_cannot_tell() -> None:
     assert first({**DRP, **NETWORK_SIDE, "call.rsrp_last": -80.0})[0][0] == "cannot_tell"
+
+
+REFUSED = {**ACC, "call.final_status": 503, "as_no_user_data": False, "volte_radio_connect_ratio": 86.0}
+
+
+@pytest.mark.parametrize(
+    ("interface", "cause"),
+    [("S1-MME", "acc-poor-access-cell"), ("ISC", "acc-cscf-as-fault"), (None, "acc-cscf-as-fault")],
+)
+def test_a_first_error_at_the_radio_wins_over_the_5xx_that_follows(interface: str | None, cause: str) -> None:
+    assert first({**REFUSED, "call.first_error_interface": interface})[0] == ("cause", cause)
+
+
+@pytest.mark.parametrize(
+    ("answered", "cause"),
+    [
+        ({"cx_seen": False, "hss_answer_bad": False}, "reg-hss-unavailable-or-overloaded"),
+        ({**CX_OK, "cx_seen": True, "hss_answer_bad": False}, "reg-scscf-unavailable"),
+    ],
+    ids=["no exchange with the HSS", "the HSS answered"],
+)
+def test_time_outs_on_cx_explain_a_504_unless_the_hss_answered(answered: dict[str, Any], cause: str) -> None:
+    row = {**REG, "registration.final_status": 504, "cx_sh_rx_timeout_ratio": 6.0, "ims_dns_bad": False}
+    assert first({**row, **answered})[0] == ("cause", cause)

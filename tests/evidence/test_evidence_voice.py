@@ -28,6 +28,12 @@ def flow(leg: str, direction: str, arrived: int) -> dict[str, Any]:
     )
 
 
+def sent(leg: str, lost: float, **fields: Any) -> dict[str, Any]:
+    """What leaves the SBC, by a probe that also expects the packets of a silent relay; loss in %."""
+    way = {"call_id": "CL-1" if leg == "mo" else "CL-2", "leg": leg, "direction": "downlink", "point": "sbc"}
+    return a_slice(**way, packets_expected=250, packets_lost=None, loss=lost, **fields)
+
+
 CASES: list[tuple[str, Slices, Any]] = [
     ("rtp_loss_ratio", [lossy("uplink", "s1u", 2.0), lossy("downlink", "ue", 5.0)], 5.0),
     ("rtp_loss_ratio", [a_slice(packets_expected=None, packets_lost=None, loss=3.0)], 3.0),
@@ -117,6 +123,9 @@ CASES: list[tuple[str, Slices, Any]] = [
     ("relay_silent", [flow("mo", "uplink", 250), flow("mt", "downlink", 0)], True),
     ("relay_silent", [flow("mo", "uplink", 250), flow("mt", "downlink", 250)], False),
     ("relay_silent", [flow("mo", "uplink", 0), flow("mt", "downlink", 0)], False),
+    ("relay_silent", [flow("mo", "uplink", 250), sent("mt", lost=100.0, silence=5.0)], True),
+    ("relay_silent", [flow("mo", "uplink", 250), sent("mt", lost=20.0)], False),
+    ("relay_silent", [flow("mo", "uplink", 250), sent("mt", lost=0.0, silence=5.0)], False),
     ("relay_silent", [flow("mo", "uplink", 250)], None),
     ("relay_silent", [a_slice(point="ue")], None),
 ]
