@@ -44,6 +44,7 @@ ACCESS_SIDE = ("Uu", "S1-MME", "X2", "S11", "S5", "Gx", "Sv")
 TRACES = (
     "leg",
     "t_200",
+    "csfb_flag",
     "s1ap_group",
     "s1ap_cause",
     "srvcc_cause",
@@ -66,7 +67,8 @@ def judge_legs(work: Workspace) -> None:
     """
     far = _far_legs(work)
     category = pl.col("category").fill_null("")
-    drops = far.filter(category.is_in(["", "access", "drop"]))
+    # The guess of a vague text may be wrong: an answered call that a leg lost is a drop whatever it says.
+    drops = far.filter(~category.is_in(["mos", "registration"]))
     voices = far.filter(category == "mos")
     found = pl.concat([_lost_first(work, drops), _lossy_first(work, voices)])
     work.join_rows(found.select(ROW, other_party_judged=pl.lit(True)))
@@ -109,8 +111,13 @@ def _lost_first(work: Workspace, far: pl.DataFrame) -> pl.DataFrame:
     own = both.select(ROW, **{f"own.{name}": pl.col(name) for name in TRACES})
     other = both.select(**{f"other.{name}": pl.col(f"{name}_other") for name in TRACES})
     earlier = (_moment("other.") < _moment("own.")).fill_null(False)
+    fell_back = pl.col("own.csfb_flag").fill_null(False)
     answered = pl.col("own.t_200").is_not_null() | pl.col("other.t_200").is_not_null()
-    return own.hstack(other).filter(answered & _lost("other.") & (~_lost("own.") | earlier)).select(ROW)
+    return (
+        own.hstack(other)
+        .filter(answered & ~fell_back & _lost("other.") & (~_lost("own.") | earlier))
+        .select(ROW)
+    )
 
 
 def _moment(side: str) -> pl.Expr:

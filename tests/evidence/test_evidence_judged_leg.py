@@ -100,6 +100,17 @@ def test_the_leg_that_was_cut_first_is_judged_and_in_doubt_the_own_one(
     assert is_the_others(scene(DROP, call=[own(**mine), other(**theirs)])) is expected
 
 
+@pytest.mark.parametrize(
+    ("category", "fell_back", "expected"),
+    [("csfb", False, True), ("csfb", True, False), ("access", False, True), ("registration", False, False)],
+)
+def test_a_vague_complaint_about_a_lost_call_is_judged_like_a_drop(
+    scene: Scene, category: str, fell_back: bool, expected: bool
+) -> None:
+    look = scene({"category": category}, call=[own(csfb_flag=fell_back), other(**LOST)])
+    assert is_the_others(look) is expected
+
+
 def test_a_call_that_nobody_answered_stays_with_the_own_leg(scene: Scene) -> None:
     failed = {"t_200": None, "final_status": 503}
     assert not is_the_others(scene(DROP, call=[own(**failed), other(**failed, **LOST)]))
