@@ -67,6 +67,10 @@ def test_an_alerted_cell_is_diagnosed_told_onward_and_closed(
         closed = wait_until(lambda: (g := group()) and g["status"] == "resolved" and g, "alert resolved")
         wait_until(lambda: len(titles()) >= 2, "notice of the end")
 
+    def told() -> list[tuple[str, str]]:
+        rows = served.get(f"/alerts/{closed['id']}").json()["notices"]
+        return [(row["target"], row["state"]) for row in rows]
+
     answer = answered["answer"]
     assert answer["area"] == CELL
     (element,) = answer["elements"]
@@ -76,8 +80,9 @@ def test_an_alerted_cell_is_diagnosed_told_onward_and_closed(
     assert (answered["verdict"], answered["top_cause"]) == ("cause", "drop-weak-coverage")
     title = f"drop, {CELL} (0871): drop-weak-coverage"
     assert titles() == [title, f"Resolved: {title}"]
+    # The service writes down what was sent once the receiver has answered.
+    wait_until(lambda: told() == [("night shift", "sent")] * 2, "both notices written down as sent")
     notices = served.get(f"/alerts/{closed['id']}").json()["notices"]
-    assert [(n["target"], n["state"]) for n in notices] == [("night shift", "sent")] * 2
     # The target refuses every notice once.
     assert [n["attempts"] for n in notices] == [2, 2]
     text = served.get(f"/alerts/{closed['id']}").text + (folder / "log").read_text()
