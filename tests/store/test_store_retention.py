@@ -159,12 +159,15 @@ def test_a_kill_between_two_steps_loses_no_young_row_and_the_next_run_goes_on(
         fill(store)
         young = store.counters(None, limit)
     command = [sys.executable, "-c", KILLED, str(tmp_path), str(steps), limit.isoformat()]
-    assert subprocess.run(command, env={**os.environ}, check=False).returncode == -signal.SIGKILL
+    ended = subprocess.run(command, env={**os.environ}, check=False).returncode
+    # How the rows lie decides how many steps it takes: one may have been enough.
+    assert ended == -signal.SIGKILL or (steps, ended) == (1, 0)
     with Store.open(tmp_path) as store:
         assert store.counters(None, limit).equals(young)
         old = store.counters(None, None, limit).height
         assert old == 20 * 4 * len(CELLS) if steps == 0 else old < 20 * 4 * len(CELLS)
-        assert store.retain({"counters": limit}).removed["counters"] > 0
+        removed = store.retain({"counters": limit}).removed["counters"]
+        assert (removed > 0) == (ended != 0)
         assert store.counters().equals(young)
 
 

@@ -160,7 +160,7 @@ def _on_terminal(command: list[str], env: dict[str, str]) -> str:
 def test_the_queue_is_listed_and_filtered(site: str, complaint: str) -> None:
     rows = queue_of_service(site, {"category": "drop", "state": None, "limit": 100})
     assert complaint in [row["id"] for row in rows]
-    assert queue_of_service(site, {"category": "csfb"}) == []
+    assert complaint not in [row["id"] for row in queue_of_service(site, {"category": "csfb"})]
 
 
 def test_what_cannot_be_shown_is_told_with_a_way_on(
